@@ -49,7 +49,7 @@ export async function answerList<T>(
   const split = splitFilters(filters, columns)
   const where = readConditions(query, conditions).reduce(both, split.where)
   const { rest } = split
-  const pages = isConfine ? readConfinePages(query) : readPages(query)
+  const pages = isConfine ? readConfinePages(query, source.atOnce) : readPages(query, source.atOnce)
   if (endless !== undefined)
     return answerEndless(request, reply, { source, endless, where, rest, pages })
   const read = kept?.read ?? source.read.bind(source)
@@ -97,14 +97,15 @@ async function readSmall<T>(
   where: Condition,
   filters: readonly Filter[],
 ): Promise<readonly T[] | null> {
+  const { atOnce = batchSize } = source
   if (filters.length === 0) {
-    const all = await source.read({ where, limit: batchSize + 1 })
-    return all.length > batchSize ? null : all
+    const all = await source.read({ where, limit: atOnce + 1 })
+    return all.length > atOnce ? null : all
   }
   const found: T[] = []
   for await (const object of readAll(source, where)) {
     if (fulfils(object, filters)) found.push(object)
-    if (found.length > batchSize) return null
+    if (found.length > atOnce) return null
   }
   return found
 }
@@ -124,8 +125,9 @@ async function openLarge<T>(
   prepareLargeReply(reply)
   // The version is read first: an object that changes after that is in a later version.
   const version = (await source.version?.()) ?? null
+  const limit = Math.min(largeListBatch, source.atOnce ?? largeListBatch)
   return new LargeList(version, async function* batches() {
-    for await (const batch of readBatches(source, where, largeListBatch))
+    for await (const batch of readBatches(source, where, limit))
       yield rest.length === 0 ? batch : batch.filter((object) => fulfils(object, rest))
   })
 }

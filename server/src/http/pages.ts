@@ -23,10 +23,10 @@ export const defaultPerPage = 100
  *
  * @throws {@link LabError} LAB_REQUEST_INVALID.
  */
-export function readPages(query: Query): Pages {
+export function readPages(query: Query, most = maxPerPage): Pages {
   return {
     isPaged: query['page'] !== undefined || query['per_page'] !== undefined,
-    perPage: readCount(query, 'per_page', defaultPerPage, maxPerPage),
+    perPage: readCount(query, 'per_page', Math.min(defaultPerPage, most), most),
     page: readCount(query, 'page', 1, Number.MAX_SAFE_INTEGER),
     isLastAtMost: false,
   }
@@ -36,12 +36,12 @@ export function readPages(query: Query): Pages {
  * Read the pages that a client of CONFINE asks for. Only `per_page` cuts a list; a number that makes no sense is not refused. Source: CONFINE controller 1.0.2,
  * where `per_page` has no upper limit; here a page has at most 1,000 objects, and `next` leads to the rest.
  */
-export function readConfinePages(query: Query): Pages {
+export function readConfinePages(query: Query, most = maxPerPage): Pages {
   const perPage = readNumber(query['per_page'])
   const page = readNumber(query['page'])
   return {
     isPaged: perPage !== null,
-    perPage: Math.min(Math.max(perPage ?? defaultPerPage, 1), maxPerPage),
+    perPage: Math.min(Math.max(perPage ?? defaultPerPage, 1), most),
     // A page out of range, such as 0 or -1, is the last one.
     page: page === null ? 1 : page < 1 ? Number.MAX_SAFE_INTEGER : page,
     isLastAtMost: true,

@@ -9,7 +9,7 @@ export const batchSize = 1_000
  * and removed meanwhile.
  */
 export async function* readAll<T>(source: ListSource<T>, where: Condition): AsyncGenerator<T> {
-  for await (const batch of readBatches(source, where, batchSize)) yield* batch
+  for await (const batch of readBatches(source, where, source.atOnce ?? batchSize)) yield* batch
 }
 
 /** Read all objects as {@link readAll}, so many at a time. */

@@ -45,6 +45,8 @@ export interface ListSource<T> {
   readonly endless?: Endless<T>
   /** Parameters of the query that are conditions, besides filters. Each function throws LAB_REQUEST_INVALID for a text that is no condition. */
   readonly conditions?: Readonly<Record<string, (text: string) => Condition>>
+  /** The most of its objects that are in memory at once for one reader, and on a page, where they may be large; undefined: as many as of other lists. */
+  readonly atOnce?: number
   /** Return a text that differs whenever any object of this kind has changed; absent: such changes are not counted. */
   readonly version?: () => Promise<string>
   count(where: Condition): Promise<number>

@@ -97,6 +97,23 @@ it('the oldest ended run goes with an event, so that a reader of events has what
   expect(rows).toEqual([{ object_id: `old-${maxEndedRuns}`, owner: { groupId, userId: null } }])
 })
 
+it('runs are listed a few at a time, for each may have a thousand parts', async () => {
+  await using world = await startWithSlice()
+  await sql`insert into runs (id, slice_id, name, programs, ended_on)
+    select 'old-' || n, 1, 'old-' || n, '[]', now() from generate_series(101, 160) as n`.execute(
+    world.database.db,
+  )
+  const list = async (url: string) => (await world.ask(world.red, 'GET', url)).json<Run[]>()
+  const names = Array.from({ length: 60 }, (_, index) => `old-${160 - index}`)
+  for (const url of [routes.runs, path(routes.sliceRuns, { id: 1 })]) {
+    expect((await list(url)).map(({ name }) => name)).toEqual(names)
+    expect((await list(`${url}?per_page=50&page=2`)).map(({ name }) => name)).toEqual(
+      names.slice(50),
+    )
+    expect(await list(`${url}?per_page=51`)).toMatchObject({ code: 'LAB_REQUEST_INVALID' })
+  }
+})
+
 it('the bytes of open runs are counted like those of a new one, whatever their characters', async () => {
   await using world = await startWithSlice()
   // As JSON, each of these is six characters.
