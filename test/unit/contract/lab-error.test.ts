@@ -46,6 +46,13 @@ describe('an error', () => {
     expect(advice('https://lab/', altnames)).toContain('use the name that its certificate has')
   })
 
+  it('says how a cell that starts a run takes it when it is executed again', () => {
+    const run = { slice: 'crawl', run: 'ticks', member: 'start_at' }
+    expect(new LabError('LAB_RUN_EXISTS', run).message).toBe(
+      'slice crawl has a run ticks already, which differs in start_at; choose another name, or take the run that there is (in a notebook: lab.runs.get("ticks", { slice: "crawl" }))',
+    )
+  })
+
   it('is the same after the wire', () => {
     const wire: unknown = JSON.parse(JSON.stringify(toProblem(error, 'req-7')))
     expect(wire).toMatchObject({

@@ -6,7 +6,7 @@ export const runCodes = {
     409,
     false,
     (d) =>
-      `slice ${d.slice} has a run ${d.run} already, and its ${d.member} differs; choose another name, or ask for the same again`,
+      `slice ${d.slice} has a run ${d.run} already, which differs in ${d.member}; choose another name, or take the run that there is (in a notebook: lab.runs.get(${JSON.stringify(d.run)}, { slice: ${JSON.stringify(d.slice)} }))`,
   ),
   LAB_RUN_TOO_MANY: code<{ slice: string; limit: number; open: readonly string[] }>(
     409,
