@@ -191,6 +191,9 @@ class FileNodeRuns implements NodeRuns {
         return this.#folders.get(step.id)?.cancel()
       case 'close': {
         const folder = this.#folders.get(step.id) ?? this.#make(step.id, step.sliver)
+        await folder.refresh()
+        // The record of a run that goes on could not be read.
+        if (folder.status().isSupervised) return folder.cancel()
         await folder.killLeft()
         const outputBytes = await folder.outputSize()
         return folder.save({ closed: { reason: step.reason, message: null }, outputBytes })

@@ -1,30 +1,31 @@
+import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { RunTarget } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { writeDocument } from '../../../../agent/src/disk/document.ts'
 import { systemClock } from '../../../../agent/src/loop/clock.ts'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
-import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
+import type { Spool } from '../../../../agent/src/measurement/spool/spool.ts'
+import { createNodeProblems, type NodeProblems } from '../../../../agent/src/report/problems.ts'
 import { openRuns } from '../../../../agent/src/run/node-runs.ts'
 import { runRecordFormat } from '../../../../agent/src/run/record.ts'
+import { identifyProcess } from '../../../../agent/src/sliver/host/process.ts'
 import { FakeSlivers } from '../../../support/fake-slivers.ts'
 import { aRun, aTarget } from './world.ts'
 
 const ended = 'begun 1000000\nended 2000000 0 - exited 3 0 1\n'
 
-it('a run whose output cannot be read keeps neither the output nor the end of another one back', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'cl-runs-'))
-  const [broken, whole] = [aRun({ program: {} }), aRun({ program: {} })]
-  for (const { id, sliver } of [broken, whole]) {
-    await mkdir(join(dir, 'runs', id), { recursive: true })
-    const record = { id, sliver, recordedMs: 0, cgroup: null, closed: null, isSent: false }
-    const path = join(dir, 'runs', id, 'run.json')
-    await writeDocument(path, runRecordFormat, { ...record, outputBytes: 0 })
-    await writeFile(join(dir, 'runs', id, 'state'), ended)
-  }
-  await mkdir(join(dir, 'runs', broken.id, 'output'))
-  await writeFile(join(dir, 'runs', whole.id, 'output'), 'yes')
+/** The runs of a node without containers, in a folder that is removed at the end. */
+interface World extends AsyncDisposable {
+  readonly spool: Spool
+  readonly problems: NodeProblems
+  /** How often something that is reported has changed. */
+  changes(): number
+}
+
+async function startRuns(dir: string, wanted: readonly RunTarget[]): Promise<World> {
   const spool = await openSpool(join(dir, 'spool'))
   const problems = createNodeProblems()
   let changes = 0
@@ -40,20 +41,56 @@ it('a run whose output cannot be read keeps neither the output nor the end of an
     onChange: () => changes++,
   })
   const stop = new AbortController()
-  runs.setTarget(aTarget([], [broken, whole]))
+  runs.setTarget(aTarget([], wanted))
   const running = runs.run(stop.signal).catch(() => undefined)
+  return {
+    spool,
+    problems,
+    changes: () => changes,
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await running
+      await spool.close()
+      await rm(dir, { recursive: true })
+    },
+  }
+}
+
+it('a run whose output cannot be read keeps neither the output nor the end of another one back', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'cl-runs-'))
+  const [broken, whole] = [aRun({ program: {} }), aRun({ program: {} })]
+  for (const { id, sliver } of [broken, whole]) {
+    await mkdir(join(dir, 'runs', id), { recursive: true })
+    const record = { id, sliver, recordedMs: 0, cgroup: null, closed: null, isSent: false }
+    const path = join(dir, 'runs', id, 'run.json')
+    await writeDocument(path, runRecordFormat, { ...record, outputBytes: 0 })
+    await writeFile(join(dir, 'runs', id, 'state'), ended)
+  }
+  await mkdir(join(dir, 'runs', broken.id, 'output'))
+  await writeFile(join(dir, 'runs', whole.id, 'output'), 'yes')
+  await using world = await startRuns(dir, [broken, whole])
+  await expect
+    .poll(() => world.spool.read(1, 10).map(({ fields }) => [fields['run'], fields['text']]))
+    .toEqual([[whole.id, 'yes']])
+  await expect.poll(() => world.changes()).toBeGreaterThan(0)
+  expect(world.problems.list().map(({ message }) => message)).toEqual([
+    expect.stringContaining(`run ${broken.id}: EISDIR`),
+  ])
+})
+
+it('a run that goes on, and whose record cannot be read, is cancelled', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'cl-runs-'))
+  const run = aRun({ program: {}, is_cancelled: true })
+  const supervisor = spawn('sleep', ['900'])
   try {
-    await expect
-      .poll(() => spool.read(1, 10).map(({ fields }) => [fields['run'], fields['text']]))
-      .toEqual([[whole.id, 'yes']])
-    await expect.poll(() => changes).toBeGreaterThan(0)
-    expect(problems.list().map(({ message }) => message)).toEqual([
-      expect.stringContaining(`run ${broken.id}: EISDIR`),
-    ])
+    const { startTicks, bootId } = identifyProcess(supervisor.pid ?? 0) ?? {}
+    await mkdir(join(dir, 'runs', run.id), { recursive: true })
+    await writeFile(join(dir, 'runs', run.id, 'run.json'), '{')
+    const state = `supervisor ${supervisor.pid} ${startTicks} ${bootId}\nbegun 1000000\n`
+    await writeFile(join(dir, 'runs', run.id, 'state'), state)
+    await using _world = await startRuns(dir, [run])
+    await expect.poll(() => supervisor.signalCode).toBe('SIGTERM')
   } finally {
-    stop.abort()
-    await running
-    await spool.close()
-    await rm(dir, { recursive: true })
+    supervisor.kill('SIGKILL')
   }
 })
