@@ -27,7 +27,7 @@ use POSIX ();
 #   output     what the program has written, standard output and standard error as they came
 #   pid        the pid of the program. The command that starts it writes it
 #   runtime.log  what that command has logged
-#   first      the pid of the sliver's first process. The agent writes it
+#   first      the pid of the sliver's first process, and the path of a file that exists while the agent ends the sliver. The agent writes it
 #   cancel     exists when the run is to be ended. The agent makes it, and then sends SIGTERM
 #
 # A supervisor that is killed leaves the program running without anybody who reads its output. The agent finds that, and ends it by its cgroup.
@@ -218,9 +218,12 @@ sub finish {
   exit 0;
 }
 
-# Tell whether the sliver that the program runs in is ending: its first process, which the kernel ends last, is not there any more or is exiting.
-my $first = int(read_file("$dir/first") || 0);
+# Tell whether the sliver that the program runs in is ending: its first process, which the kernel ends last, is not there any more or is exiting, or the agent
+# is ending it.
+my ($first, $ending) = split(/\n/, read_file("$dir/first"));
+$first = int($first // 0);
 sub is_sliver_ending {
+  return 1 if defined $ending && -e $ending;
   my $stat = read_file("/proc/$first/stat");
   my @fields = split(' ', substr($stat, rindex($stat, ')') + 2));
   # PF_EXITING. Source: Linux, include/linux/sched.h; proc(5), field 9.

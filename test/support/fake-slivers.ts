@@ -91,7 +91,10 @@ export class FakeSlivers implements Slivers {
 
   prepareProgram(id: string): Promise<ProgramStart> {
     const { pid } = this.#require(id, 'started')
-    return Promise.resolve({ command: ['true'], cgroup: null, procs: [], firstPid: pid ?? 0 })
+    return Promise.resolve({
+      ...{ command: ['true'], cgroup: null, procs: [], firstPid: pid ?? 0 },
+      endingFile: '/no/such/file',
+    })
   }
 
   lend(): Promise<void> {

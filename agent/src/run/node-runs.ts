@@ -224,7 +224,7 @@ class FileNodeRuns implements NodeRuns {
     const asked = { runId: id, folder: dir, instance, program }
     const start = await slivers.prepareProgram(sliver, asked)
     await folder.save({ cgroup: start.cgroup })
-    await writeFile(join(dir, 'first'), `${start.firstPid}\n`)
+    await writeFile(join(dir, 'first'), `${start.firstPid}\n${start.endingFile}\n`)
     await startSupervisor({
       folder: dir,
       runId: id,

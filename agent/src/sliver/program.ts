@@ -5,7 +5,7 @@ import { containerName } from './container.ts'
 import { processConfiguration } from './domain/container.ts'
 import { findCoreLimit } from './host/core-dumps.ts'
 import { isAlive } from './host/process.ts'
-import { requirePlatform, type SliverParts } from './lifecycle/parts.ts'
+import { endingFile, requirePlatform, type SliverParts } from './lifecycle/parts.ts'
 import type { SliverRecord } from './store/record.ts'
 
 /** A program that is to be started in a sliver. */
@@ -28,6 +28,8 @@ export interface ProgramStart {
   readonly procs: readonly string[]
   /** The pid of the sliver's first process. */
   readonly firstPid: number
+  /** A file that exists while the agent ends the sliver. */
+  readonly endingFile: string
 }
 
 /** Make the cgroup of a run and the description of its program. @throws {@link LabError} LAB_SLIVER_STAGE when this instance of the sliver does not run, LAB_SLIVER_NO_RUNTIME. */
@@ -63,6 +65,7 @@ export async function prepareProgram(
     cgroup: group.folder,
     procs: group.procs,
     firstPid: first.pid,
+    endingFile: endingFile(parts.records.folder(id)),
   }
 }
 

@@ -1,10 +1,11 @@
+import { writeFile } from 'node:fs/promises'
 import { LabError } from '@community-lab/contract'
 import { endContainer } from '../container.ts'
 import { isAlive } from '../host/process.ts'
 import type { SliverRecord } from '../store/record.ts'
 import { removeTrees } from '../store/records.ts'
 import { removeRoot } from '../store/root.ts'
-import { reasonOfEnd, type SliverParts } from './parts.ts'
+import { endingFile, reasonOfEnd, type SliverParts } from './parts.ts'
 import { pruneData } from './with-data.ts'
 import { stopUnreadable } from './unreadable.ts'
 
@@ -21,6 +22,10 @@ export async function endProcesses(
   signal: AbortSignal,
 ): Promise<SliverRecord> {
   parts.unclean.add(record.id)
+  // Without it, a run whose program ends long before the last one of the sliver would seem to have ended by itself.
+  await writeFile(endingFile(parts.records.folder(record.id)), '').catch(() => {
+    // The disk is full, or the folder is gone. The sliver has to end all the same.
+  })
   try {
     await endContainer(parts.host, record, signal)
   } catch (error) {

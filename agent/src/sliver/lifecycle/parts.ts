@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
 import type { NodeProblems } from '../../report/problems.ts'
 import type { ReportedResource } from '../../report/report.ts'
@@ -75,4 +76,9 @@ export function requireRecord(
 /** Explain why a sliver has ended. Its cgroups must still exist. */
 export function reasonOfEnd({ host }: SliverParts, record: SliverRecord): Promise<string> {
   return explainEnd(host, record)
+}
+
+/** Return the path of the file that exists while a sliver is being ended, from before its programs get SIGTERM. `folder` is the sliver's. */
+export function endingFile(folder: string): string {
+  return join(folder, 'ending')
 }

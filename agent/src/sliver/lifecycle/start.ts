@@ -1,11 +1,11 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import type { SliverTarget } from '@community-lab/contract'
 import { settleAll } from '../../settle-all.ts'
 import { createContainer, startContainer } from '../container.ts'
 import { isAlive } from '../host/process.ts'
 import type { SliverRecord } from '../store/record.ts'
 import { endProcesses, noGrace } from './end.ts'
-import { requirePlatform, requireRecord, type SliverParts } from './parts.ts'
+import { endingFile, requirePlatform, requireRecord, type SliverParts } from './parts.ts'
 import { readOffer, requireRoom } from './room.ts'
 
 /**
@@ -33,6 +33,7 @@ export async function start(
     startedOn: null,
   })
   await mkdir(measureDir(id), { recursive: true })
+  await rm(endingFile(records.folder(id)), { force: true })
   const places = {
     folder: records.folder(id),
     template: templates.root(found.templateSha256 ?? ''),

@@ -144,6 +144,18 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
       )
     })
 
+    test('a run ends with its sliver, although another program of it ends long after SIGTERM', async () => {
+      const run = aRun({ program: { script: 'sleep 984' } })
+      const deaf = aRun({ program: { script: 'trap "" TERM; while :; do sleep 1; done' } })
+      await aim(run, deaf)
+      await reaches(agent, run, 'running')
+      await reaches(agent, deaf, 'running')
+      await agent.call('undeploy', '1@3', 0)
+      expect(await reaches(agent, run, 'ended')).toMatchObject({ reason: 'sliver_ended' })
+      expect(await reaches(agent, deaf, 'ended')).toMatchObject({ reason: 'sliver_ended' })
+      for (const step of ['deploy', 'start'] as const) await agent.call(step, sliver())
+    })
+
     test('a reset of its sliver ends a run, and one that has not begun is not started in the next sliver', async () => {
       const run = aRun({ program: { script: 'sleep 985' } })
       const later = new Date(Date.now() + 50_000).toISOString()
