@@ -52,6 +52,7 @@ async function readBytes(data: SliceData): Promise<Uint8Array> {
 async function readStill(file: string): Promise<Uint8Array> {
   await using handle = await open(file)
   const before = await handle.stat({ bigint: true })
+  if (before.size > maxDataBytes) throw refuse(`${JSON.stringify(file)} of ${before.size} bytes`)
   const bytes = await handle.readFile()
   const after = await handle.stat({ bigint: true })
   if (before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs) return bytes
