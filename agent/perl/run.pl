@@ -230,6 +230,12 @@ sub is_sliver_ending {
   return @fields < 7 || $fields[0] =~ /[ZX]/ || $fields[6] & 4;
 }
 
+# Give a sliver that may be ending the time to do so. One that is stopped sends SIGTERM to all of its processes, and its first process may end last.
+sub wait_for_sliver_end {
+  my $until = monotonic_us() + 1000000;
+  wait_us(20000) while !is_sliver_ending() && monotonic_us() < $until;
+}
+
 # End what waits to begin, and leave. Another supervisor may start it.
 sub leave {
   my ($exit_code) = @_;
@@ -253,6 +259,7 @@ until ($has_started) {
       my ($message) = reverse grep { /\S/ } split(/\n/, $log);
       take_output() if $is_open;
       # A sliver that has ended meanwhile is no failure of the run. The agent starts the run when the sliver is there again.
+      wait_for_sliver_end();
       note('failed', substr($message // "the runtime has ended with the status $status", 0, 500) =~ s/[^\x20-\x7e]/ /gr) if !is_sliver_ending();
       rmdir($cgroup) if $cgroup ne '';
       exit 0;
@@ -301,10 +308,8 @@ my ($reason, $kill_at);
 for (;;) {
   reap();
   if (defined(my $status = $ended{$main})) {
-    # A sliver that is stopped sends SIGTERM to all of its processes, and its first process may end last.
     my $was_killed = ($status & 127) == 9 || ($status & 127) == 15;
-    my $until = monotonic_us() + 1000000;
-    wait_us(20000) while !defined $reason && $was_killed && !is_sliver_ending() && monotonic_us() < $until;
+    wait_for_sliver_end() if !defined $reason && $was_killed;
     $reason //= $was_killed && is_sliver_ending() ? 'sliver_ended' : 'exited';
     finish($status, $reason);
   }

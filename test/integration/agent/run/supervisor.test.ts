@@ -118,6 +118,20 @@ it('a program does not begin when the sliver that it was started for has ended',
   expect(parseState(await world.state())).toMatchObject({ begunUs: null, end: null })
 })
 
+it('a runtime that ends with its sliver is no failure of the run', async () => {
+  await using world = await makeWorld()
+  const child = world.start('')
+  const exited = once(child, 'exit')
+  await world.hasNoted('supervisor')
+  await expect
+    .poll(() => promisify(execFile)('pkill', ['-P', String(child.pid)]).catch(() => null))
+    .not.toBe(null)
+  await delay(200)
+  world.first.kill('SIGKILL')
+  await exited
+  expect(parseState(await world.state())).toMatchObject({ begunUs: null, end: null })
+})
+
 it('a program that writes fast takes little of the processor for its supervisor', async () => {
   await using world = await makeWorld()
   const child = world.start('exec yes')
