@@ -7,8 +7,8 @@ import { Arch } from './node.ts'
 export const brokenAfterNodes = 2
 
 /**
- * One image of a template. It never changes. It cannot be removed while a slice uses it. `broken` says how many nodes could not unpack it, and what one of them
- * said; null: none, or slivers of it have run.
+ * One image of a template. It never changes. It cannot be removed while a slice uses it. `broken` says how many nodes could not unpack it (of a public version:
+ * nodes of how many groups), and what one of them said; null: none, or slivers of it have run.
  */
 export const TemplateVersion = Type.Object(
   {

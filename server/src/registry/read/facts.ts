@@ -10,6 +10,7 @@ import {
   type Fact,
 } from '../../domain/notification.ts'
 import { timeOf } from '../../mail/messages.ts'
+import { brokenVersions } from './broken-images.ts'
 import type { Db } from './selection.ts'
 
 /** A fact, and the user who is told of it. */
@@ -137,9 +138,7 @@ async function readBroken(db: Db): Promise<readonly UserFact[]> {
     message: string
   }>`
     select users.id as user_id, templates.id, templates.name, broken.version, broken.nodes, broken.message
-    from (select template_id, version, count(*)::int as nodes,
-        (array_agg(message order by reported_on))[1] as message
-      from broken_images group by template_id, version) as broken
+    from ${brokenVersions} as broken
       join template_versions on template_versions.template_id = broken.template_id
         and template_versions.version = broken.version and not has_run
       join templates on templates.id = broken.template_id

@@ -8,6 +8,7 @@ import {
 } from '@community-lab/contract'
 import { defaultVersion } from '../../domain/template-choice.ts'
 import type { TemplateVersionTable } from '../../postgres/tables.ts'
+import { brokenVersions } from './broken-images.ts'
 import { selectPart, type Db, type Selection } from './selection.ts'
 
 /** Read templates with their versions. */
@@ -69,12 +70,9 @@ async function readBroken(
   templateIds: readonly number[],
 ): Promise<ReadonlyMap<string, Broken>> {
   const rows = await db
-    .selectFrom('broken_images')
-    .select(['template_id', 'version'])
-    .select(sql<number>`count(*)::int`.as('nodes'))
-    .select(sql<string>`(array_agg(message order by reported_on))[1]`.as('message'))
+    .selectFrom(brokenVersions.as('broken'))
+    .selectAll()
     .where('template_id', '=', sql<number>`any(${templateIds}::int[])`)
-    .groupBy(['template_id', 'version'])
     .execute()
   return new Map(
     rows.map(({ template_id: id, version, nodes, message }) => [

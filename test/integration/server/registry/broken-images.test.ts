@@ -49,6 +49,25 @@ async function report(
   })
 }
 
+/** Give a node to another group than the one that has it. */
+async function giveToOtherGroup(world: TestbedWorld, nodeId: number): Promise<void> {
+  const { db } = world.database
+  await db
+    .updateTable('nodes')
+    .set((eb) => ({
+      group_id: eb
+        .selectFrom('groups')
+        .select('groups.id')
+        .whereRef('groups.id', '<>', 'nodes.group_id')
+        .orderBy('groups.id')
+        .limit(1)
+        .$asScalar()
+        .$notNull(),
+    }))
+    .where('id', '=', nodeId)
+    .execute()
+}
+
 const readVersion = async (world: TestbedWorld) =>
   (await world.ask(null, 'GET', '/api/templates/1/')).json<Template>().versions?.[0]?.broken
 
@@ -63,6 +82,10 @@ it('an image that two nodes could not unpack is sent to no other, and its admins
   // One node may have a fault of its own, so another one tries it.
   expect((await ensure(world, 'second', ['n2'])).statusCode).toBe(201)
   await report(world, 2, fails)
+  // Two nodes of one group are one voice: the version is everybody's.
+  expect(await readVersion(world)).toMatchObject({ nodes: 1 })
+  expect((await ensure(world, 'alike', ['n1'])).statusCode).toBe(201)
+  await giveToOtherGroup(world, 2)
   expect(await readVersion(world)).toMatchObject({
     nodes: 2,
     message: expect.stringContaining('tar: Unexpected EOF') as unknown,
