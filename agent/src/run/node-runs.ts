@@ -104,10 +104,14 @@ class FileNodeRuns implements NodeRuns {
 
   reports(): readonly RunReport[] {
     const wanted = new Set(this.#target?.runs?.map(({ id }) => id))
-    return [...this.#folders.values()]
+    const reports = [...this.#folders.values()]
       .filter((folder) => wanted.has(folder.record.id) || isOpen(folder))
       .map((folder) => folder.report())
-      .slice(0, maxReported)
+    // Those that have ended leave the target once the server knows it, and make room for the others.
+    return [
+      ...reports.filter(({ state }) => state === 'ended'),
+      ...reports.filter(({ state }) => state !== 'ended'),
+    ].slice(0, maxReported)
   }
 
   async run(signal: AbortSignal): Promise<void> {

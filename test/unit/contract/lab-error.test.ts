@@ -49,7 +49,7 @@ describe('an error', () => {
   it('says how a cell that starts a run takes it when it is executed again', () => {
     const run = { slice: 'crawl', run: 'ticks', member: 'start_at' }
     expect(new LabError('LAB_RUN_EXISTS', run).message).toBe(
-      'slice crawl has a run ticks already, which differs in start_at; choose another name, or take the run that there is (in a notebook: lab.runs.get("ticks", { slice: "crawl" }))',
+      'slice crawl has a run ticks already, which differs in its start time; choose another name, or take the run that there is (in a notebook: lab.runs.get("ticks", { slice: "crawl" }))',
     )
   })
 

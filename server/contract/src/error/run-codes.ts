@@ -1,12 +1,19 @@
 import { code } from './define.ts'
 
+/** What the members of a run are, for those who do not write them by these names. */
+const wordsOf: Readonly<Record<string, string>> = {
+  programs: 'its programs',
+  start_at: 'its start time',
+  limit_ms: 'its limit of time',
+}
+
 /** Codes of runs. */
 export const runCodes = {
   LAB_RUN_EXISTS: code<{ slice: string; run: string; member: string }>(
     409,
     false,
     (d) =>
-      `slice ${d.slice} has a run ${d.run} already, which differs in ${d.member}; choose another name, or take the run that there is (in a notebook: lab.runs.get(${JSON.stringify(d.run)}, { slice: ${JSON.stringify(d.slice)} }))`,
+      `slice ${d.slice} has a run ${d.run} already, which differs in ${wordsOf[d.member] ?? d.member}; choose another name, or take the run that there is (in a notebook: lab.runs.get(${JSON.stringify(d.run)}, { slice: ${JSON.stringify(d.slice)} }))`,
   ),
   LAB_RUN_TOO_MANY: code<{ slice: string; limit: number; open: readonly string[] }>(
     409,

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { RunTarget } from '@community-lab/contract'
+import type { RunReport, RunTarget } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { writeDocument } from '../../../../agent/src/disk/document.ts'
 import { systemClock } from '../../../../agent/src/loop/clock.ts'
@@ -21,6 +21,7 @@ const ended = 'begun 1000000\nended 2000000 0 - exited 3 0 1\n'
 interface World extends AsyncDisposable {
   readonly spool: Spool
   readonly problems: NodeProblems
+  reports(): readonly RunReport[]
   /** How often something that is reported has changed. */
   changes(): number
 }
@@ -46,6 +47,7 @@ async function startRuns(dir: string, wanted: readonly RunTarget[]): Promise<Wor
   return {
     spool,
     problems,
+    reports: () => runs.reports(),
     changes: () => changes,
     async [Symbol.asyncDispose]() {
       stop.abort()
@@ -76,6 +78,26 @@ it('a run whose output cannot be read keeps neither the output nor the end of an
   expect(world.problems.list().map(({ message }) => message)).toEqual([
     expect.stringContaining(`run ${broken.id}: EISDIR`),
   ])
+})
+
+it('runs that have ended are reported before others, because a report has a bound', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'cl-runs-'))
+  const [open, over] = [
+    aRun({ program: {}, start_at: '2100-01-01T00:00:00Z' }),
+    aRun({ program: {} }),
+  ]
+  for (const [{ id, sliver }, state] of [
+    [open, ''],
+    [over, ended],
+  ] as const) {
+    await mkdir(join(dir, 'runs', id), { recursive: true })
+    const record = { id, sliver, recordedMs: 0, cgroup: null, closed: null, isSent: false }
+    const path = join(dir, 'runs', id, 'run.json')
+    await writeDocument(path, runRecordFormat, { ...record, outputBytes: 0 })
+    await writeFile(join(dir, 'runs', id, 'state'), state)
+  }
+  await using world = await startRuns(dir, [open, over])
+  await expect.poll(() => world.reports().map(({ id }) => id)).toEqual([over.id, open.id])
 })
 
 it('a run that goes on, and whose record cannot be read, is cancelled', async () => {
