@@ -11,8 +11,6 @@ type Sample = Omit<SampleRecord, 'seq'>
 export interface SplitLines {
   /** The lines that are not empty, without newline, cut to {@link maxLineBytes}. */
   readonly lines: readonly Uint8Array[]
-  /** The number of empty lines. */
-  readonly emptyLines: number
   /** The beginning of an incomplete line, cut to {@link maxLineBytes}. */
   readonly rest: Uint8Array
   /** The number of bytes that were read: all, unless there are more lines than requested. */
@@ -21,8 +19,9 @@ export interface SplitLines {
 
 /** Lines that were counted but not parsed. */
 export interface CountedLines {
+  /** The number of lines that are not empty. */
   readonly lines: number
-  /** The first line that is not empty; empty when all are. */
+  /** The first of them; empty when there is none. */
   readonly example: Uint8Array
   readonly rest: Uint8Array
 }
@@ -40,23 +39,21 @@ const replacement = '\uFFFD'
  */
 export function splitLines(rest: Uint8Array, bytes: Uint8Array, most = Infinity): SplitLines {
   const lines: Uint8Array[] = []
-  let emptyLines = 0
   let begun = rest
   let at = 0
   while (lines.length < most) {
     if (begun.length === 0 && bytes[at] === newline) {
-      emptyLines++
       at++
       continue
     }
     const end = bytes.indexOf(newline, at)
     const kept = join(begun, bytes.subarray(at, end < 0 ? bytes.length : end))
-    if (end < 0) return { lines, emptyLines, rest: kept, bytesRead: bytes.length }
+    if (end < 0) return { lines, rest: kept, bytesRead: bytes.length }
     lines.push(kept)
     begun = none
     at = end + 1
   }
-  return { lines, emptyLines, rest: begun, bytesRead: at }
+  return { lines, rest: begun, bytesRead: at }
 }
 
 /** Count lines without reading them. */
@@ -65,7 +62,8 @@ export function countLines(rest: Uint8Array, bytes: Uint8Array): CountedLines {
   let last = -1
   for (let at = 0; at < bytes.length; at++)
     if (bytes[at] === newline) {
-      lines++
+      const isEmpty = at === last + 1 && (last >= 0 || rest.length === 0)
+      if (!isEmpty) lines++
       last = at
     }
   if (last < 0) return { lines, example: none, rest: join(rest, bytes) }
