@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { runEndMeasurement } from '@community-lab/contract'
 import { isAbsent, isProcessGone } from '../../errno.ts'
-import { startedProcess } from '@community-lab/contract/host'
+import { startPerl } from '../../perl.ts'
 import { localSystemCalls } from '../../system-calls.ts'
 import type { Rate } from '../domain/rate.ts'
 
@@ -34,7 +32,6 @@ const program = fileURLToPath(new URL('../../../perl/catcher.pl', import.meta.ur
 /** The exit code of a catcher that has found another one running. */
 const alreadyCaught = 3
 const pollMs = 500
-const startWithinMs = 10_000
 const endWithinMs = 5_000
 
 /**
@@ -45,41 +42,12 @@ export async function startCatcher(
   options: CatcherOptions,
   signal: AbortSignal,
 ): Promise<CatcherProcess> {
-  const child = await startedProcess(
-    spawn('perl', [program, ...argumentsOf(options)], {
-      cwd: '/',
-      detached: true,
-      // Without it, perl warns of locales that are not installed.
-      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    }),
-  )
-  let complaint = ''
-  child.stderr.on('data', (text: Buffer) => (complaint += text.toString()))
-  const exited = once(child, 'exit').then(([code]) => Number(code))
-  const timeout = new AbortController()
-  const late = delay(startWithinMs, 'late' as const, { signal: timeout.signal })
-  const ready = once(child.stdout, 'data').then(() => 'ready' as const)
-  const came = await Promise.race([ready, exited, late]).finally(() => {
-    timeout.abort()
-    late.catch(() => undefined)
-  })
-  child.stdout.destroy()
-  child.unref()
+  const { pid, came, exited, readError } = await startPerl('catcher', program, argumentsOf(options))
   // A catcher that has nothing to catch ends right after its start, and the event of its end may come first.
-  if ((came === 'ready' || came === 0) && child.pid !== undefined) {
-    child.stderr.destroy()
-    return { pid: child.pid, ended: exited.then(() => undefined) }
-  }
-  if (came === 'late') {
-    child.stderr.destroy()
-    child.kill('SIGKILL')
-    throw new Error(`the catcher has not begun within ${startWithinMs / 1000} s`)
-  }
+  if (came === 'ready' || came === 0) return { pid, ended: exited.then(() => undefined) }
   const found = came === alreadyCaught ? findCatcher(options.dir, signal) : null
   if (found !== null) return found
-  if (child.stderr.readable) await once(child.stderr, 'close')
-  throw new Error(complaint.trim() === '' ? `perl ended with ${String(came)}` : complaint.trim())
+  throw await readError()
 }
 
 function argumentsOf({ dir, segmentBytes, maxBytes, byteRate }: CatcherOptions): readonly string[] {
