@@ -5,6 +5,7 @@ import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { asTable, tableBundle, type Column, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import type { SliverOrNode } from '../sliver/slice-handle.ts'
+import { nameOf } from '../sliver/slivers.ts'
 import { waitKinds, type WaitOptions } from '../sliver/started.ts'
 import { call, callEach, cleanUp } from '../wait/call.ts'
 import { anySignal, timeoutSignal } from '../wait/signal.ts'
@@ -176,7 +177,7 @@ export class TestbedRun {
   }
 
   #part(which: SliverOrNode): RunPartState {
-    const name = typeof which === 'string' ? which : 'id' in which ? which.id : which.name
+    const name = nameOf(which)
     const part = this.parts.find(({ sliver, node }) => sliver === name || node === name)
     if (part !== undefined) return part
     const nodes = this.parts.map(({ node }) => node)

@@ -75,10 +75,16 @@ export function makeSlivers(
     })
 }
 
+/** Return the id of a sliver, or the name of a node, by which a user names a sliver. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+export function nameOf(which: SliverOrNode): string {
+  if (which instanceof Sliver) return which.id
+  checkArgument('the sliver', which, named)
+  return typeof which === 'string' ? which : which.name
+}
+
 /** Find a sliver of a slice by itself, its id, its node or the name of that. @throws {@link LabError} LAB_SLIVER_UNKNOWN. */
 export function findSliver(slivers: readonly Sliver[], which: SliverOrNode, slice: string): Sliver {
-  if (!(which instanceof Sliver)) checkArgument('the sliver', which, named)
-  const name = which instanceof Sliver ? which.id : typeof which === 'string' ? which : which.name
+  const name = nameOf(which)
   const found = slivers.find((sliver) => sliver.id === name || sliver.node === name)
   if (found !== undefined) return found
   throw new LabError('LAB_SLIVER_UNKNOWN', { slice, name, known: slivers.map(({ node }) => node) })

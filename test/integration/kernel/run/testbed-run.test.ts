@@ -39,9 +39,17 @@ describe('a run of the testbed', () => {
   it('that is not on a sliver says where it is, also where its slice has that sliver', async () => {
     start('onOne')
     const run = await lab.runs.get('onOne')
-    await expect(run.output('n2')).rejects.toMatchObject({
-      message: 'which is "n2"; expected a sliver or node that run onOne is on: n1',
-    })
+    const node = (await lab.nodes.find()).find(({ name }) => name === 'n2')
+    const slice = await lab.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] })
+    for (const [which, found] of [
+      ['n2', 'n2'],
+      [node ?? '', 'n2'],
+      [slice.sliver('n2'), slice.sliver('n2').id],
+    ] as const)
+      await expect(run.output(which)).rejects.toMatchObject({
+        message: `which is ${JSON.stringify(found)}; expected a sliver or node that run onOne is on: n1`,
+      })
+    await expect(run.output(undefined as never)).rejects.toThrow('the sliver is undefined')
   })
 
   it('takes only variables that a shell can have', async () => {
