@@ -53,9 +53,11 @@ export async function prepareProgram(
   const process = join(folder, 'process.json')
   const configuration = processConfiguration({
     args: programArgs(runId, program),
-    env: Object.entries({ ...program.env, COMMUNITY_LAB_RUN: runId }).map(
-      ([variable, value]) => `${variable}=${value}`,
-    ),
+    env: Object.entries({
+      ...program.env,
+      COMMUNITY_LAB_RUN: runId,
+      COMMUNITY_LAB_SLIVER: id,
+    }).map(([variable, value]) => `${variable}=${value}`),
     coreLimit: await findCoreLimit(),
   })
   await writeFile(process, JSON.stringify(configuration), { mode: 0o600 })

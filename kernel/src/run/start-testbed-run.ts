@@ -15,6 +15,7 @@ import {
 } from '../argument.ts'
 import type { Session } from '../session.ts'
 import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
+import type { DeclaredColumns } from './sample-tables.ts'
 import { chooseSlivers, requireOneEach, runName } from './start.ts'
 import { TestbedRun } from './testbed-run.ts'
 
@@ -76,7 +77,7 @@ export function checkTestbedRun(options: TestbedRunOptions): void {
 }
 
 /** Start a run of the testbed, or find the one that was started with the same description. See `Slice.run`. */
-export async function startTestbedRun(
+export async function startTestbedRun<Tables extends object = object>(
   session: Session,
   slice: SliceHandle,
   {
@@ -84,9 +85,14 @@ export async function startTestbedRun(
     programs,
     startAt,
     limitMs,
+    tables,
     signal,
-  }: TestbedRunOptions & { readonly signal: AbortSignal },
-): Promise<TestbedRun> {
+  }: TestbedRunOptions & {
+    /** The tables that the programs are known to make. */
+    readonly tables?: Readonly<Record<string, DeclaredColumns>>
+    readonly signal: AbortSignal
+  },
+): Promise<TestbedRun<Tables>> {
   const placed = programs.map(({ on, ...program }) => ({
     ...program,
     slivers: chooseSlivers(slice, on),
@@ -106,5 +112,5 @@ export async function startTestbedRun(
   }
   const url = path(routes.sliceRuns, { id: slice.id })
   const run = await session.http.ask(RunObject, url, { method: 'POST', body, signal })
-  return new TestbedRun(session, run)
+  return new TestbedRun<Tables>(session, run, tables)
 }

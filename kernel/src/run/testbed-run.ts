@@ -13,6 +13,8 @@ import { checkParquet, SampleDatabase, type WrittenTable } from './database.ts'
 import { followRun, waitForEndRows } from './follow-run.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import { waitForOutput } from './run-output.ts'
+import type { RowsOf } from './run.ts'
+import type { DeclaredColumns } from './sample-tables.ts'
 import type { Row, SqlValue } from './value.ts'
 
 /** A run on one sliver, as its node has last reported it. */
@@ -48,15 +50,22 @@ export type RunParts = Shown<RunPartState> & {
  * A run that belongs to the testbed: its nodes start the programs, keep their output and watch their ends, also while no kernel and no server is there. Any kernel
  * gets the same run by its name: `lab.runs.get(name)`.
  */
-export class TestbedRun {
+export class TestbedRun<Tables extends object = object> {
   readonly #session: Session
   readonly #database: SampleDatabase
+  readonly #tables: Readonly<Record<string, DeclaredColumns>>
   #object: RunObject
 
-  constructor(session: Session, object: RunObject) {
+  /** `tables`: those that its programs are known to make. */
+  constructor(
+    session: Session,
+    object: RunObject,
+    tables: Readonly<Record<string, DeclaredColumns>> = {},
+  ) {
     this.#session = session
     this.#object = object
-    this.#database = new SampleDatabase(session, { scope: this.#scope, run: object.id })
+    this.#tables = tables
+    this.#database = new SampleDatabase(session, { scope: this.#scope, run: object.id, tables })
   }
 
   /** The id: the column `run` of its samples, and COMMUNITY_LAB_RUN in its programs. */
@@ -140,13 +149,26 @@ export class TestbedRun {
    *
    * @throws {@link LabError} LAB_NOT_FOUND when the run was removed with its slice.
    */
-  rows(name: string, given: { readonly signal?: AbortSignal } = {}): RowStream {
+  rows<Name extends string>(
+    name: Name,
+    given: { readonly signal?: AbortSignal } = {},
+  ): RowStream<RowsOf<Tables, Name>> {
     checkArgument('the measurement', name, words)
     checkSignal('rows', given)
     const options = { lab: this.#session.signal, signal: given.signal }
+    // Columns that no sample has had yet are null.
+    const columns = Object.keys(this.#tables[name] ?? {})
+    const absentOf = (row: Row): Row =>
+      Object.fromEntries(columns.filter((one) => !(one in row)).map((one) => [one, null]))
     const read = (until: AbortSignal): AsyncGenerator<Row, void, undefined> =>
       this.#readRows(name, until)
-    return rowStream(() => callEach(options, read))
+    return rowStream(() =>
+      callEach(options, async function* (until) {
+        // The author of the program knows the rows of its tables.
+        for await (const row of read(until))
+          yield { ...row, ...absentOf(row) } as RowsOf<Tables, Name>
+      }),
+    )
   }
 
   /** Run a query in the run's database (DuckDB), which has a table for each measurement. See `Run.sql`. */

@@ -6,11 +6,13 @@ import {
   Slice as SliceObject,
   type Sliver as SliverObject,
 } from '@community-lab/contract'
-import { checkArgument, checkOptions, checkSignal, oneOf } from '../argument.ts'
+import { checkOptions, checkSignal } from '../argument.ts'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { tableBundle } from '../display/table.ts'
 import { formatTime } from '../display/time.ts'
-import { measureRtt, rttKinds, type RttOptions, type RttTables } from '../run/rtt.ts'
+import type { MeasureOptions } from '../measure/measurement.ts'
+import type { MeasurementName, Measurements } from '../measure/measurements.ts'
+import { checkMeasure, startMeasurement } from '../measure/start.ts'
 import type { Run } from '../run/run.ts'
 import { checkRun, startRun, type RunOptions } from '../run/start.ts'
 import {
@@ -229,16 +231,20 @@ export class Slice implements SliceHandle {
   }
 
   /**
-   * Measure round-trip times with iputils' ping from the slivers `from`. Each probe is a row of `rtt`: `rtt_s` (seconds; null, with `lost` true, when no answer
+   * Start a standard measurement: a run of the testbed whose programs are known.
+   *
+   * `rtt`: round-trip times with iputils' ping from the slivers `from`. Each probe is a row of `rtt`: `rtt_s` (seconds; null, with `lost` true, when no answer
    * came within a second, or within the time between probes if that is longer), `seq_no`, `ttl`, `peer` (the name of the other node), `run`.
    *
-   * @throws {@link LabError} LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN, LAB_SLIVER_NO_ADDRESS; LAB_COMMAND_FAILED when it cannot be started.
+   * @throws {@link LabError} LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN, LAB_SLIVER_NO_ADDRESS; LAB_RUN_EXISTS, LAB_RUN_TOO_MANY.
    */
-  async measure(name: 'rtt', options: RttOptions): Promise<Run<RttTables>> {
-    checkArgument('the measurement', name, oneOf('rtt'))
-    checkOptions('measure', options, rttKinds)
+  async measure<Name extends MeasurementName>(
+    name: Name,
+    options: Measurements[Name]['options'] & MeasureOptions,
+  ): Promise<TestbedRun<Measurements[Name]['tables']>> {
+    checkMeasure(name, options)
     return this.#onSlivers(options, (signal) =>
-      measureRtt(this.#session, this, { ...options, name, signal }),
+      startMeasurement(this.#session, this, { measurement: name, options, signal }),
     )
   }
 

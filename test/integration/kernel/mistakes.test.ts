@@ -218,7 +218,7 @@ const mistakes: Mistakes = {
     /^programs is .*; expected a list/u,
   ],
   'a measurement that there is not': [
-    () => slice.measure(any('bandwidth'), rtt),
+    () => slice.measure(any('bandwidth'), any(rtt)),
     /measurement is "bandwidth"; expected rtt/u,
   ],
   'probes every NaN ms': [

@@ -1,9 +1,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import type { RunProgram } from '@community-lab/contract'
 
 const run = promisify(execFile)
 
@@ -13,6 +15,8 @@ export interface DropbearSliver {
   readonly hostKey: string
   /** The file that receives the lines of its programs, beside a pipe at /run/community-lab/measure. */
   readonly measureFile: string
+  /** Start a program as an agent does. Its processes are one group. */
+  start(program: RunProgram, env: Readonly<Record<string, string>>): ChildProcess
   stop(): Promise<void>
 }
 
@@ -52,6 +56,22 @@ export async function startDropbear(dir: string): Promise<DropbearSliver> {
     port,
     hostKey,
     measureFile,
+    start({ script = '', argv, args = [], env: own = {} }, env) {
+      const folder = `/tmp/community-lab/${env['COMMUNITY_LAB_RUN'] ?? ''}`
+      const text = script.startsWith('#!') ? script : `#!/bin/sh\n${script}\n`
+      const write = 'printf %s "$1" > .script && chmod 755 .script && shift'
+      const begin = argv === undefined ? `${write} && exec ./.script "$@"` : 'exec "$@"'
+      const shell = `mkdir -p "$0" && cd "$0" && ${begin} </dev/null 2>&1`
+      const given = argv ?? [text, ...args]
+      // The namespaces are those of the child of unshare, whose own pid namespace is the old one.
+      const pid = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()
+      const enter = ['-t', pid, '-m', '-p', 'sh', '-c', shell, folder, ...given]
+      return spawn('nsenter', enter, {
+        stdio: ['ignore', 'pipe', 'ignore'],
+        detached: true,
+        env: { ...process.env, ...own, ...env },
+      })
+    },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return
       const exited = once(child, 'exit')

@@ -125,7 +125,7 @@ export async function startWorld(
     done(null, rewrite(document))
   })
   addObjects(app, world, homes)
-  addRuns(app, world.runs)
+  addRuns(app, world)
   app.delete('/api/slices/1/', (_request, reply) => {
     world.releases++
     return reply.code(204).send()

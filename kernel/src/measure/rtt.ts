@@ -1,13 +1,12 @@
 import { LabError } from '@community-lab/contract'
-import { abortSignal, checkArgument, durationMs, wholeNumber, type Kind } from '../argument.ts'
-import type { Session } from '../session.ts'
-import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
+import { checkArgument, durationMs, wholeNumber, type Kind } from '../argument.ts'
+import { chooseSlivers } from '../run/start.ts'
+import type { SliverOrNode } from '../sliver/slice-handle.ts'
+import type { MeasureOptions, StandardMeasurement } from './measurement.ts'
 import { rttProgram } from './rtt-program.ts'
-import type { Run } from './run.ts'
-import { chooseSlivers, launchRun } from './start.ts'
 
 /** What to measure. */
-export interface RttOptions {
+export interface RttOptions extends MeasureOptions {
   /** The slivers that send probes, or the names of their nodes; the text `all`: every sliver. */
   readonly from: SliverOrNode | readonly SliverOrNode[]
   /** The slivers that answer, given in the same way. No sliver probes itself. */
@@ -16,19 +15,9 @@ export interface RttOptions {
   readonly everyMs: number
   /** The duration, in whole milliseconds: at least `everyMs`, at most seven days. */
   readonly forMs: number
-  readonly signal?: AbortSignal
 }
 
 const anyone: Kind = { expected: 'slivers or nodes', is: (value) => value !== null }
-
-/** The types of the options. Their ranges are checked when they are used. */
-export const rttKinds = {
-  from: anyone,
-  to: anyone,
-  everyMs: durationMs,
-  forMs: durationMs,
-  signal: abortSignal,
-}
 
 /** One probe, as a row of `rtt`. */
 export interface RttRow {
@@ -71,36 +60,25 @@ const rttColumns = {
   run: 'VARCHAR',
 } as const
 
-/** Start to measure round-trip times. See `Slice.measure`. */
-export function measureRtt(
-  session: Session,
-  slice: SliceHandle,
-  { name, ...options }: RttOptions & { readonly name: string; readonly signal: AbortSignal },
-): Promise<Run<RttTables>> {
-  const { everyMs, forMs, signal } = options
-  checkArgument('everyMs', everyMs, wholeNumber(2, 3_600_000, 'milliseconds'))
-  checkArgument('forMs', forMs, wholeNumber(everyMs, 7 * 86_400_000, 'milliseconds'))
-  const sources = chooseSlivers(slice, options.from)
-  const targets = chooseSlivers(slice, options.to)
-  const count = Math.round(forMs / everyMs)
-  const programs = sources.map((sliver) => {
-    const peers = targets
-      .filter((target) => target.id !== sliver.id)
-      .map((target) => ({ name: target.node, address: target.address }))
-    return { sliver, script: rttProgram({ peers, everyMs, count }), peers: peers.length }
-  })
-  const useful = programs.filter(({ peers }) => peers > 0)
-  if (useful.length === 0)
-    throw new LabError('LAB_ARGUMENT_INVALID', {
-      argument: 'to',
-      found: 'the same sliver as from',
-      expected: 'another sliver',
-    })
-  return launchRun<RttTables>(session, slice, {
-    name,
-    programs: useful.map(({ sliver, script }) => ({ sliver, script })),
-    tables: { rtt: rttColumns },
-    expectedMs: forMs,
-    signal,
-  })
+/** Round-trip times, by iputils' ping. See `Slice.measure`. */
+export const rttMeasurement: StandardMeasurement<RttOptions> = {
+  kinds: { from: anyone, to: anyone, everyMs: durationMs, forMs: durationMs },
+  plan(slice, { from, to, everyMs, forMs }) {
+    checkArgument('everyMs', everyMs, wholeNumber(2, 3_600_000, 'milliseconds'))
+    checkArgument('forMs', forMs, wholeNumber(everyMs, 7 * 86_400_000, 'milliseconds'))
+    const targets = chooseSlivers(slice, to)
+    const sources = chooseSlivers(slice, from).filter((source) =>
+      targets.some(({ id }) => id !== source.id),
+    )
+    if (sources.length === 0)
+      throw new LabError('LAB_ARGUMENT_INVALID', {
+        argument: 'to',
+        found: 'the same sliver as from',
+        expected: 'another sliver',
+      })
+    // The same program for all: it does not probe the sliver in which it runs.
+    const peers = targets.map(({ id, node, address }) => ({ sliver: id, name: node, address }))
+    const script = rttProgram({ peers, everyMs, count: Math.round(forMs / everyMs) })
+    return { programs: [{ on: sources, script }], tables: { rtt: rttColumns }, expectedMs: forMs }
+  },
 }

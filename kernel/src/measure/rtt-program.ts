@@ -1,10 +1,15 @@
 import { measurePath } from '@community-lab/contract'
 import { quote } from '../ssh/quote.ts'
-import { findPing } from './ping.ts'
+import { findPing } from '../run/ping.ts'
 
-/** The probes of one sliver. */
+/** The probes of slivers. */
 export interface RttProgramOptions {
-  readonly peers: readonly { readonly name: string; readonly address: string }[]
+  /** The slivers to probe. A sliver does not probe itself. */
+  readonly peers: readonly {
+    readonly sliver: string
+    readonly name: string
+    readonly address: string
+  }[]
   /** The time between two probes, in milliseconds. */
   readonly everyMs: number
   /** The number of probes to each peer. */
@@ -26,7 +31,7 @@ const patienceMs = 1_000
 export function rttProgram({ peers, everyMs, count, to = measurePath }: RttProgramOptions): string {
   const grace = Math.max(1, Math.ceil(patienceMs / everyMs))
   const seconds = (everyMs / 1000).toFixed(3)
-  const probes = peers.map(({ name, address }) => `probe ${quote(address)} ${quote(name)} &`)
+  const lines = peers.map(({ sliver, address, name }) => `${sliver} ${address} ${name}`)
   return `#!/bin/sh
 ${findPing}
 probe() {
@@ -34,7 +39,11 @@ probe() {
     awk -v peer="$2" -v run="$COMMUNITY_LAB_RUN" -v fifo=${quote(to)} -v grace=${grace} '${reader}' || echo "no probe of $2 was sent" >> failed
 }
 rm -f failed
-${probes.join('\n')}
+while read -r sliver address name; do
+  [ "$sliver" = "$COMMUNITY_LAB_SLIVER" ] || probe "$address" "$name" &
+done << 'peers'
+${lines.join('\n')}
+peers
 wait
 test ! -e failed
 `

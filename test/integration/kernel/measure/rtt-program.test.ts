@@ -5,7 +5,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { parseLine } from '@community-lab/contract'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { rttProgram } from '../../../../kernel/src/run/rtt-program.ts'
+import { rttProgram } from '../../../../kernel/src/measure/rtt-program.ts'
 
 const run = promisify(execFile)
 let dir: string
@@ -19,7 +19,15 @@ afterEach(() => rm(dir, { recursive: true }))
 async function samples(lines: readonly string[] | null, address = '::1', count = 4) {
   const to = path.join(dir, 'out')
   await writeFile(to, '')
-  let script = rttProgram({ peers: [{ name: 'n2', address }], everyMs: 500, count, to })
+  let script = rttProgram({
+    peers: [
+      { sliver: '1@1', name: 'n1', address },
+      { sliver: '1@2', name: 'n2', address },
+    ],
+    everyMs: 500,
+    count,
+    to,
+  })
   if (lines !== null) {
     await writeFile(path.join(dir, 'printed'), lines.join('\n') + '\n')
     script = script.replace(/\$ping -n [^|]*2>&1/u, `cat ${dir}/printed`)
@@ -29,7 +37,7 @@ async function samples(lines: readonly string[] | null, address = '::1', count =
   await writeFile(path.join(dir, 'probe'), script)
   const done = await run('busybox', ['sh', 'probe'], {
     cwd: dir,
-    env: { ...process.env, COMMUNITY_LAB_RUN: 'r' },
+    env: { ...process.env, COMMUNITY_LAB_RUN: 'r', COMMUNITY_LAB_SLIVER: '1@1' },
   }).then(
     () => 0,
     (error: unknown) => (error instanceof Error && 'code' in error ? error.code : null),

@@ -1,0 +1,33 @@
+import type { Kind } from '../argument.ts'
+import type { DeclaredColumns } from '../run/sample-tables.ts'
+import type { TestbedProgram } from '../run/start-testbed-run.ts'
+import type { SliceHandle } from '../sliver/slice-handle.ts'
+
+/** What a standard measurement starts: a run of the testbed, as data. */
+export interface MeasurementPlan {
+  /** The programs of the run. Slivers that do the same share one program: a run has at most 16 programs of 64 KiB together. `COMMUNITY_LAB_SLIVER` tells a program where it runs. */
+  readonly programs: readonly TestbedProgram[]
+  /** The tables that the programs make. They exist from the beginning, with all of their columns. */
+  readonly tables: Readonly<Record<string, DeclaredColumns>>
+  /** How long the programs run by themselves, in milliseconds. The nodes end what is left of them a minute later. */
+  readonly expectedMs: number
+}
+
+/** A standard measurement: `slice.measure(name, options)`. It does nothing itself, so it can be tested without a testbed. */
+export interface StandardMeasurement<Options extends object> {
+  /** The types of its options besides `name` and `signal`, which all measurements have. */
+  readonly kinds: Readonly<Record<Exclude<keyof Options, 'name' | 'signal'>, Kind>>
+  /**
+   * Compile the options to a plan.
+   *
+   * @throws {@link LabError} LAB_ARGUMENT_INVALID when an option is missing or out of range; LAB_SLIVER_UNKNOWN, LAB_SLIVER_NO_ADDRESS.
+   */
+  plan(slice: SliceHandle, options: Options): MeasurementPlan
+}
+
+/** Options of every measurement. */
+export interface MeasureOptions {
+  /** The name of the run, unique within the slice. Asked for again with the same name and options, it is the same run. Default: the measurement and the time, so each call measures anew. */
+  readonly name?: string
+  readonly signal?: AbortSignal
+}

@@ -1,0 +1,16 @@
+import type { StandardMeasurement } from './measurement.ts'
+import { rttMeasurement, type RttOptions, type RttTables } from './rtt.ts'
+
+/** The standard measurements: the options of each, and the types of the rows of its tables. */
+export interface Measurements {
+  readonly rtt: { readonly options: RttOptions; readonly tables: RttTables }
+}
+
+export type MeasurementName = keyof Measurements
+
+/** What each measurement does. A further one is a module, a line here, and a line in {@link Measurements}. */
+export const measurements: {
+  readonly [Name in MeasurementName]: StandardMeasurement<Measurements[Name]['options']>
+} = {
+  rtt: rttMeasurement,
+}
