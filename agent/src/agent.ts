@@ -89,7 +89,7 @@ async function work(
   { configuration, log, signal }: AgentOptions,
   { identity, network, client }: Connected,
 ): Promise<void> {
-  const { dataDir, publicPrefix, pollS, healthIntervalS, hints } = configuration
+  const { dataDir, publicPrefix, pollS, healthIntervalS, babelSocket, hints } = configuration
   await using ending = new AsyncDisposableStack()
   const problems = createNodeProblems()
   const measuring = await openMeasuring(dataDir, { log, problems })
@@ -217,7 +217,7 @@ async function work(
     runs.run(either),
     // This runs beside the loop, so that a catcher that does not answer delays nothing else.
     measuring.keep(slivers, either),
-    collect({ spool, slivers, dataDir, intervalMs, log, signal: either }),
+    collect({ spool, slivers, dataDir, intervalMs, babelSocket, log, signal: either }),
   ]
   try {
     await Promise.all(parts)

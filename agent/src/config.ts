@@ -43,6 +43,8 @@ export interface AgentConfiguration {
   readonly pollS: number
   /** The time between two readings of the node's health, in seconds. */
   readonly healthIntervalS: number
+  /** The path of babeld's socket for readers, from which links and routes are measured; null: they are not. */
+  readonly babelSocket: string | null
   /** Whether a hint of the server makes the agent poll at once; `off` makes it a plain poller, for comparison. */
   readonly hints: boolean
   readonly logLevel: (typeof logLevels)[number]
@@ -69,6 +71,7 @@ const meanings = {
   REBOOT_COMMAND: 'the shell command that reboots this host',
   POLL_S: 'seconds between two looks at what is wanted',
   HEALTH_INTERVAL_S: "seconds between two readings of the node's health",
+  BABEL_SOCKET: "the path of babeld's socket for readers",
   HINTS: "whether the server's hints are followed",
   LOG_LEVEL: 'how much is logged',
 } as const
@@ -108,6 +111,7 @@ export function readAgentConfiguration(
     rebootCommand: read('REBOOT_COMMAND'),
     pollS: parseSeconds('POLL_S', read('POLL_S') ?? '60'),
     healthIntervalS: parseSeconds('HEALTH_INTERVAL_S', read('HEALTH_INTERVAL_S') ?? '10'),
+    babelSocket: parseSocket(read('BABEL_SOCKET')),
     hints: choose('HINTS', read('HINTS') ?? 'on', switches) === 'on',
     logLevel: choose('LOG_LEVEL', read('LOG_LEVEL') ?? 'info', logLevels),
   })
@@ -139,6 +143,10 @@ function invalid(name: Setting, found: string, expected: string): LabError {
 function parsePath(name: Setting, found: string): string {
   if (!found.startsWith('/') || found.includes('\0')) throw invalid(name, found, 'an absolute path')
   return found.length > 1 ? found.replace(/\/+$/u, '') : found
+}
+
+function parseSocket(found: string | null): string | null {
+  return found === null ? null : parsePath('BABEL_SOCKET', found)
 }
 
 function parsePrefix(found: string | null): string | null {

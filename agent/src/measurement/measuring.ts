@@ -146,14 +146,17 @@ export async function collect(options: {
   readonly slivers: Slivers
   readonly dataDir: string
   readonly intervalMs: number
+  /** babeld's socket for readers; null: there is none. */
+  readonly babelSocket: string | null
   readonly log: Log
   readonly signal: AbortSignal
 }): Promise<void> {
-  const { spool, slivers, intervalMs, log, signal } = options
+  const { spool, slivers, intervalMs, babelSocket, log, signal } = options
   const collectors = createCollectors({
     spool,
     intervalMs,
     diskPath: options.dataDir,
+    babelSocket,
     slivers: async () => (await slivers.list()).flatMap(measured),
     onProblem: (collector, error) => log.warn({ err: error, collector }, 'a measurement failed'),
     signal,

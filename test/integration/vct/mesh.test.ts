@@ -1,7 +1,11 @@
 import { readdir, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createNodeRouting } from '../../../agent/src/measurement/collectors/node-routing.ts'
+import type { Sample } from '../../../agent/src/measurement/sample.ts'
 import { patienceMs } from '../../support/eventually.ts'
 import { startMesh, type TestMesh } from './world/mesh.ts'
 
@@ -62,6 +66,45 @@ describe.each(isRoot ? (['me', 'ordinary user'] as const) : (['me'] as const))(
     test('a cut link is routed around, and taken again when it is back', async () => {
       await mesh.setLink(2, 5, 'cut')
       await until(async () => (await routersBetween('n1', address(5))) === 3)
+      await mesh.setLink(2, 5, 'up')
+      await until(async () => (await routersBetween('n1', address(5))) === 1)
+    })
+
+    test("a node's links and routes are measured, before a cut and after it", async () => {
+      const socketPath = join(mesh.dir, 'n2.sock')
+      const toFive = { interface: 'w5', local_address: 'fe80::2', neighbour_address: 'fe80::5' }
+      const routeToFive = { destination: 'fd77::5/128', announced: false }
+      const has = (rows: readonly Sample[], name: string, fields: object) =>
+        rows.some(
+          (row) => row.name === name && isDeepStrictEqual({ ...row.fields, ...fields }, row.fields),
+        )
+      const all = () => createNodeRouting({ socketPath }).collect()
+      // The routers have measured round trips when they have settled after the test before.
+      await until(async () => has(await all(), 'node_links', { ...toFive, usable: true }))
+      await until(async () =>
+        has(await all(), 'node_routes', { ...routeToFive, next_hop: 'fe80::5' }),
+      )
+      const routing = createNodeRouting({ socketPath })
+      const before = await routing.collect()
+      expect(before).toContainEqual({
+        time_us: expect.any(Number) as unknown,
+        source: 'node',
+        name: 'node_routes',
+        fields: { event: 'full', destination: 'fd77::2/128', announced: true, metric: 0 },
+      })
+      const link = before.find(({ fields }) => fields['neighbour_address'] === 'fe80::5')
+      // 5 ms each way.
+      expect(link?.fields['rtt_s']).toBeGreaterThan(0.009)
+
+      await mesh.setLink(2, 5, 'cut')
+      await until(
+        async () => !has(await routing.collect(), 'node_links', { ...toFive, usable: true }),
+      )
+      await until(async () => {
+        const other = (await all()).find(({ fields }) => fields['destination'] === 'fd77::5/128')
+        return other?.fields['next_hop'] !== 'fe80::5'
+      })
+      expect(has(await routing.collect(), 'node_links', { ...toFive, usable: true })).toBe(false)
       await mesh.setLink(2, 5, 'up')
       await until(async () => (await routersBetween('n1', address(5))) === 1)
     })

@@ -3,6 +3,7 @@ import type { Sample } from '../sample.ts'
 import type { Spool } from '../spool/spool.ts'
 import { createNodeHealth, type Collector } from './node-health.ts'
 import { createNodeNetwork } from './node-network.ts'
+import { createNodeRouting } from './node-routing.ts'
 import { createSliverHealth, type MeasuredSliver } from './sliver-health.ts'
 
 /** Options of {@link createCollectors}. */
@@ -16,6 +17,8 @@ export interface CollectorsOptions {
   readonly procRoot?: string
   /** A path on the disk to measure; default `/`. */
   readonly diskPath?: string
+  /** babeld's socket for readers; null: links and routes are not measured. */
+  readonly babelSocket: string | null
   /** Called when a collector fails. The other collectors and the next rounds continue. */
   readonly onProblem?: (collector: string, error: unknown) => void
   /** Ends all measurements. */
@@ -35,6 +38,9 @@ export function createCollectors(options: CollectorsOptions): Collectors {
     createNodeHealth({ procRoot, diskPath }),
     createNodeNetwork({ procRoot }),
     createSliverHealth({ slivers, procRoot }),
+    ...(options.babelSocket === null
+      ? []
+      : [createNodeRouting({ socketPath: options.babelSocket })]),
   ]
 
   async function collect(collector: Collector): Promise<readonly Sample[]> {

@@ -77,7 +77,8 @@ export function babeldArguments(
 function render(announced: readonly string[]): string {
   const lines = [
     'random-id true',
-    `default type wired hello-interval ${helloIntervalS} update-interval ${updateIntervalS}`,
+    // The timestamps tell both ends of a link their round trip. It does not change the cost of the link.
+    `default type wired hello-interval ${helloIntervalS} update-interval ${updateIntervalS} enable-timestamps true`,
     ...announced,
     'redistribute local deny',
     'redistribute deny',

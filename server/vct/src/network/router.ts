@@ -25,7 +25,10 @@ export function superviseRouter(options: RouterOptions): Supervised {
   mkdirSync(options.dir, { recursive: true })
   const configuration = join(options.dir, `${options.name}.conf`)
   const state = join(options.dir, `${options.name}.state`)
-  writeFileSync(configuration, options.router.configuration)
+  writeFileSync(
+    configuration,
+    `local-path ${routerSocket(options.dir, options.name)}\n${options.router.configuration}`,
+  )
   const argv = ['babeld', ...babeldArguments(options.router, { configuration, state })]
   const { inside } = options
   return supervise({
@@ -37,6 +40,11 @@ export function superviseRouter(options: RouterOptions): Supervised {
     }),
     ...(inside === undefined ? {} : { wrapped: 'nsenter' as const }),
   })
+}
+
+/** Return the path of a router's socket for readers. */
+export function routerSocket(dir: string, name: string): string {
+  return join(dir, `${name}.sock`)
 }
 
 /**

@@ -12,7 +12,7 @@ import type { EnrollingNode } from '../bootstrap/nodes.ts'
 import { nodeRouter } from '../network/babel.ts'
 import type { Mesh } from '../network/mesh.ts'
 import { runScript, systemPath } from '../network/namespace.ts'
-import { superviseRouter } from '../network/router.ts'
+import { routerSocket, superviseRouter } from '../network/router.ts'
 import { communityAddress, nodeName, publicPrefix } from '../network/topology.ts'
 import { LogFile } from '../process/log-file.ts'
 import { powerOn, rebootCommand, type NodeMachine } from './node-machine.ts'
@@ -190,6 +190,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
       ...settings,
       COMMUNITY_LAB_AGENT_DATA: join(podPaths.data, 'nodes', name),
       COMMUNITY_LAB_AGENT_PUBLIC_PREFIX: publicPrefix(n),
+      COMMUNITY_LAB_AGENT_BABEL_SOCKET: routerSocket(routerFolder, name),
       COMMUNITY_LAB_AGENT_NR_ON_HOST: String(n),
       COMMUNITY_LAB_AGENT_REBOOT_COMMAND: rebootCommand,
       ...(cgroup === null ? {} : { COMMUNITY_LAB_AGENT_CGROUP: `${cgroup}/${name}` }),

@@ -37,6 +37,7 @@ async function collect(
     intervalMs: 20,
     slivers: () => slivers,
     diskPath: dir,
+    babelSocket: null,
     ...options,
     signal,
   })

@@ -8,6 +8,8 @@ import { ordinaryPlace, ownPlace } from '../../../support/place.ts'
 /** A community network alone, in a pod. */
 export interface TestMesh extends AsyncDisposable {
   readonly shaping: string
+  /** The folder of its routers. */
+  readonly dir: string
   /** Run a command on `n1` … or `server`. Rejects with what it said when it fails. */
   run(where: string, argv: readonly string[]): Promise<string>
   setLink(a: number, b: number, state: 'up' | 'cut'): Promise<void>
@@ -54,6 +56,7 @@ export async function startMesh(count: number, as: 'me' | 'ordinary user'): Prom
   const { shaping = '' } = await next()
   return {
     shaping,
+    dir,
     run: (where, argv) => ask({ run: where, argv }),
     async setLink(a, b, state) {
       await ask({ link: [a, b], state })

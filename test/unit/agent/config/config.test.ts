@@ -31,6 +31,7 @@ it('needs a data folder alone', () => {
     rebootCommand: null,
     pollS: 60,
     healthIntervalS: 10,
+    babelSocket: null,
     hints: true,
     logLevel: 'info',
   })
@@ -56,6 +57,7 @@ it('reads every setting, and ignores what is not its own', () => {
     COMMUNITY_LAB_AGENT_REBOOT_COMMAND: 'systemctl reboot',
     COMMUNITY_LAB_AGENT_POLL_S: '0.5',
     COMMUNITY_LAB_AGENT_HEALTH_INTERVAL_S: '1',
+    COMMUNITY_LAB_AGENT_BABEL_SOCKET: '/run/babeld.sock',
     COMMUNITY_LAB_AGENT_HINTS: 'off',
     COMMUNITY_LAB_AGENT_LOG_LEVEL: 'debug',
   })
@@ -75,6 +77,7 @@ it('reads every setting, and ignores what is not its own', () => {
     rebootCommand: 'systemctl reboot',
     pollS: 0.5,
     healthIntervalS: 1,
+    babelSocket: '/run/babeld.sock',
     hints: false,
     logLevel: 'debug',
   })
@@ -107,6 +110,7 @@ for (const [setting, found] of [
   ['POLL_S', '1e3'],
   ['POLL_S', '86401'],
   ['HEALTH_INTERVAL_S', '10s'],
+  ['BABEL_SOCKET', '33123'],
   ['HINTS', 'yes'],
   ['LOG_LEVEL', 'loud'],
 ] as const)
