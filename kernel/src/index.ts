@@ -1,4 +1,25 @@
-export { LabError } from '@community-lab/contract'
+export {
+  bool,
+  bytes,
+  count,
+  integer,
+  LabError,
+  number,
+  optional,
+  point,
+  ratio,
+  seconds,
+  text,
+} from '@community-lab/contract'
+export type {
+  Point,
+  PointField,
+  PointFields,
+  PointKind,
+  PointRow,
+  RowOf,
+  ValueOf,
+} from '@community-lab/contract'
 export { connect } from './connect.ts'
 export type { ConnectOptions, Credentials, CredentialsOptions } from './credentials/credentials.ts'
 export type { Bundle } from './display/bundle.ts'

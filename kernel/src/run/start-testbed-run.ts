@@ -1,4 +1,12 @@
-import { LabError, path, routes, Run as RunObject, type RunCreate } from '@community-lab/contract'
+import {
+  checkPoints,
+  LabError,
+  path,
+  routes,
+  Run as RunObject,
+  type Point,
+  type RunCreate,
+} from '@community-lab/contract'
 import {
   abortSignal,
   anObject,
@@ -42,6 +50,8 @@ export interface TestbedRunOptions {
   readonly startAt?: Date
   /** It is ended after this time, in whole milliseconds from its start on each sliver, from 1000 on; default: not by time. */
   readonly limitMs?: number
+  /** The measurements that the programs write, each made by `point(…)`. Their lines must fit, and their tables are there at once. */
+  readonly points?: readonly Point[]
   readonly signal?: AbortSignal
 }
 
@@ -57,6 +67,7 @@ const runKinds = {
   programs: someOf(anObject),
   startAt: date,
   limitMs: wholeNumber(1000, 30 * 86_400_000, 'milliseconds'),
+  points: listOf(anObject),
   signal: abortSignal,
 }
 
@@ -65,6 +76,7 @@ export function checkTestbedRun(options: TestbedRunOptions): void {
   checkOptions('run', options, runKinds)
   checkArgument('name', options.name, runKinds.name)
   checkArgument('programs', options.programs, runKinds.programs)
+  checkRunPoints(options.points ?? [])
   for (const program of options.programs) {
     checkOptions('a program', program, programKinds)
     if ((program.script === undefined) === (program.argv === undefined))
@@ -74,6 +86,17 @@ export function checkTestbedRun(options: TestbedRunOptions): void {
         expected: 'either a script or an argv',
       })
   }
+}
+
+function checkRunPoints(points: readonly Point[]): void {
+  const reason = checkPoints(points)
+  if (reason === null) return
+  const expected = 'points that point(…) has made, each once'
+  throw new LabError('LAB_ARGUMENT_INVALID', {
+    argument: 'the option points',
+    found: `wrong (${reason})`,
+    expected,
+  })
 }
 
 /** Start a run of the testbed, or find the one that was started with the same description. See `Slice.run`. */
@@ -86,6 +109,7 @@ export async function startTestbedRun<Tables extends object = object>(
     startAt,
     limitMs,
     tables,
+    points,
     signal,
   }: TestbedRunOptions & {
     /** The tables that the programs are known to make. */
@@ -109,6 +133,9 @@ export async function startTestbedRun<Tables extends object = object>(
     })),
     ...(startAt === undefined ? {} : { start_at: startAt.toISOString() }),
     ...(limitMs === undefined ? {} : { limit_ms: limitMs }),
+    ...(points === undefined
+      ? {}
+      : { points: points.map(({ name, fields }) => ({ name, fields: { ...fields } })) }),
   }
   const url = path(routes.sliceRuns, { id: slice.id })
   const run = await session.http.ask(RunObject, url, { method: 'POST', body, signal })

@@ -1,4 +1,11 @@
-import { type Issue, type PlacedProgram, type RunCreate } from '@community-lab/contract'
+import {
+  checkPoints,
+  findContradiction,
+  type Issue,
+  type PlacedProgram,
+  type RunCreate,
+  type RunPoint,
+} from '@community-lab/contract'
 
 /** Count the UTF-8 bytes of the programs of a run: scripts, arguments and environments. */
 export function countProgramBytes(programs: readonly PlacedProgram[]): number {
@@ -21,7 +28,7 @@ export interface RunSurroundings {
 
 /** Find what a description of a run says that its schema cannot refuse. */
 export function findRunIssues(
-  { programs, start_at: startAt = null }: RunCreate,
+  { programs, points = [], start_at: startAt = null }: RunCreate,
   { nodeIds, sliceEndsOn }: RunSurroundings,
 ): readonly Issue[] {
   const issues: Issue[] = []
@@ -48,17 +55,52 @@ export function findRunIssues(
       pointer: '/start_at',
       message: `must be before the slice ends (${sliceEndsOn.toISOString()}); renew the slice first`,
     })
+  const wrongPoints = checkPoints(points)
+  if (wrongPoints !== null) issues.push({ pointer: '/points', message: wrongPoints })
   return issues.slice(0, 50)
 }
 
 /** Return the first member in which two descriptions of runs differ; null when they are alike. */
 export function findOtherMember(
   wanted: RunCreate,
-  known: Pick<RunCreate, 'programs' | 'start_at' | 'limit_ms'>,
-): 'programs' | 'start_at' | 'limit_ms' | null {
+  known: Pick<RunCreate, 'programs' | 'start_at' | 'limit_ms' | 'points'>,
+): 'programs' | 'start_at' | 'limit_ms' | 'points' | null {
   if (write(wanted.programs) !== write(known.programs)) return 'programs'
   if (timeOf(wanted.start_at) !== timeOf(known.start_at)) return 'start_at'
-  return (wanted.limit_ms ?? null) === (known.limit_ms ?? null) ? null : 'limit_ms'
+  if ((wanted.limit_ms ?? null) !== (known.limit_ms ?? null)) return 'limit_ms'
+  return writePoints(wanted.points) === writePoints(known.points) ? null : 'points'
+}
+
+/** A point of an earlier run of the slice. */
+export interface KnownPoint {
+  readonly run: string
+  readonly point: RunPoint
+}
+
+/** Find a point that contradicts one of an earlier run of the slice; null when there is none. */
+export function findPointConflict(
+  points: readonly RunPoint[],
+  known: readonly KnownPoint[],
+): { readonly point: string; readonly run: string; readonly reason: string } | null {
+  for (const wanted of points)
+    for (const { run, point } of known) {
+      const reason = point.name === wanted.name ? findContradiction(wanted, point) : null
+      if (reason !== null) return { point: wanted.name, run, reason }
+    }
+  return null
+}
+
+/** Write points so that those which are alike have the same text. The order of fields is that of columns, but no difference. */
+function writePoints(points: readonly RunPoint[] = []): string {
+  const byName = (one: readonly [string, ...unknown[]], other: readonly [string, ...unknown[]]) =>
+    one[0] < other[0] ? -1 : 1
+  const written = points.map(({ name, fields }): [string, unknown] => [
+    name,
+    Object.entries(fields)
+      .map(([field, of]): [string, unknown] => [field, [of.kind, of.unit, of.help, of.is_optional]])
+      .sort(byName),
+  ])
+  return JSON.stringify(written.sort(byName))
 }
 
 function timeOf(time: string | null | undefined): number | null {

@@ -17,6 +17,7 @@ import { addLastingAudit } from './migration/lasting-audit.ts'
 import { addPasswordResets } from './migration/password-resets.ts'
 import { addPasswords } from './migration/passwords.ts'
 import { addReadiness } from './migration/readiness.ts'
+import { addRunPoints } from './migration/run-points.ts'
 import { addRuns } from './migration/runs.ts'
 import { refuseSimilarUsers } from './migration/similar-names.ts'
 import { addSliceWarnings } from './migration/slice-warnings.ts'
@@ -54,6 +55,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0027-unheard-nodes': { up: addUnheardNodes },
   '0028-broken-images': { up: addBrokenImages },
   '0029-runs': { up: addRuns },
+  '0030-run-points': { up: addRunPoints },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

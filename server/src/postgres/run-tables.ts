@@ -1,5 +1,5 @@
 import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely'
-import type { PlacedProgram, RunReport, RunState } from '@community-lab/contract'
+import type { PlacedProgram, RunPoint, RunReport, RunState } from '@community-lab/contract'
 
 /** Programs on slivers of a slice. */
 export interface RunTable {
@@ -11,6 +11,7 @@ export interface RunTable {
   start_at: Date | null
   limit_ms: number | null
   programs: JSONColumnType<PlacedProgram[]>
+  points: ColumnType<RunPoint[], string | undefined, never>
   cancelled_on: Date | null
   /** When the last of its parts had ended. */
   ended_on: Date | null

@@ -118,7 +118,7 @@ function readTargetRuns(tx: Db, nodeIds: readonly number[]) {
     .selectFrom('run_parts')
     .innerJoin('runs', 'runs.id', 'run_parts.run_id')
     .select(['node_id', 'run_id', 'slice_id', 'slice_instance_sn', 'instance_sn'])
-    .select(['start_at', 'limit_ms', 'cancelled_on'])
+    .select(['start_at', 'limit_ms', 'cancelled_on', 'points'])
     .select(sql<PlacedProgram>`runs.programs -> run_parts.program`.as('program'))
     .where('node_id', '=', sql<number>`any(${nodeIds}::int[])`)
     .where('run_parts.state', '!=', 'ended')
@@ -140,6 +140,7 @@ function showRun(run: TargetRun): RunTarget {
     start_at: run.start_at?.toISOString() ?? null,
     limit_ms: run.limit_ms,
     is_cancelled: isCancelled,
+    ...(run.points.length === 0 ? {} : { points: run.points }),
   }
 }
 

@@ -5,6 +5,7 @@ const wordsOf: Readonly<Record<string, string>> = {
   programs: 'its programs',
   start_at: 'its start time',
   limit_ms: 'its limit of time',
+  points: 'its points',
 }
 
 /** Codes of runs. */
@@ -26,6 +27,17 @@ export const runCodes = {
     false,
     (d) =>
       `the programs of run ${d.run} have ${d.bytes} bytes, and may have ${d.limitBytes} beside those of the slice's other runs that have not ended; put what is large into the data archive of the slice`,
+  ),
+  LAB_POINT_INVALID: code<{ point: string; reason: string }>(
+    0,
+    false,
+    (d) => `point ${JSON.stringify(d.point)} cannot be declared: ${d.reason}`,
+  ),
+  LAB_POINT_CONFLICT: code<{ slice: string; point: string; reason: string; run: string }>(
+    409,
+    false,
+    (d) =>
+      `slice ${d.slice} has a point ${d.point} of run ${d.run}, which differs: ${d.reason}; one table cannot hold both. Give the point or the field another name`,
   ),
   LAB_RUN_UNKNOWN: code<{ run: string; slice: string | null; found: readonly string[] }>(
     0,

@@ -1,4 +1,6 @@
 import Type, { type Static } from 'typebox'
+import { maxHelpCharacters, maxPointFields, maxPoints, maxUnitCharacters } from '../point/check.ts'
+import type { PointKind } from '../point/field.ts'
 import { Counter, Id, InputTime, nullable, Ref, SliverRef, Time } from './common.ts'
 
 /** The most programs of one run. */
@@ -63,6 +65,39 @@ export const PlacedProgram = Type.Object(
 )
 export type PlacedProgram = Static<typeof PlacedProgram>
 
+const pointKinds = [
+  'seconds',
+  'bytes',
+  'ratio',
+  'count',
+  'integer',
+  'number',
+  'boolean',
+  'text',
+] as const satisfies readonly PointKind[]
+
+/** A declared measurement of a run; see `point()`. `checkPoints` has the rest of what is required of it. */
+export const RunPoint = Type.Object(
+  {
+    name: Type.String({ pattern: '^[a-z][a-z0-9_]{0,62}$' }),
+    fields: Type.Record(
+      Type.String({ pattern: '^[a-z][a-z0-9_]{0,62}$' }),
+      Type.Object(
+        {
+          kind: Type.Enum(pointKinds),
+          unit: nullable(Type.String({ minLength: 1, maxLength: maxUnitCharacters })),
+          help: Type.String({ maxLength: maxHelpCharacters }),
+          is_optional: Type.Boolean(),
+        },
+        { additionalProperties: false },
+      ),
+      { minProperties: 1, maxProperties: maxPointFields, additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+)
+export type RunPoint = Static<typeof RunPoint>
+
 /** Start a run. Made again with the same name and the same members, it is the same run. */
 export const RunCreate = Type.Object(
   {
@@ -72,6 +107,8 @@ export const RunCreate = Type.Object(
     start_at: Type.Optional(nullable(InputTime)),
     /** It is ended after this time, in milliseconds from its start on each sliver; null: not by time. */
     limit_ms: Type.Optional(nullable(Type.Integer({ minimum: 1000, maximum: maxRunMs }))),
+    /** The measurements that its programs write, as declared; default: none is declared. */
+    points: Type.Optional(Type.Array(RunPoint, { maxItems: maxPoints })),
   },
   { additionalProperties: false },
 )
@@ -154,6 +191,8 @@ export const Run = Type.Object(
     /** When the last of its parts had ended, by the clock of the server; null: not all have. */
     ended_on: nullable(Time),
     parts: Type.Array(RunPart),
+    /** Its declared measurements. A server that does not send them knows of none. */
+    points: Type.Optional(Type.Array(RunPoint)),
   },
   { $id: 'Run' },
 )
@@ -180,6 +219,8 @@ export const RunTarget = Type.Object({
   start_at: nullable(InputTime),
   limit_ms: nullable(Type.Integer({ minimum: 1, maximum: maxRunMs })),
   is_cancelled: Type.Boolean(),
+  /** Its declared measurements; see {@link RunCreate}. */
+  points: Type.Optional(Type.Array(RunPoint)),
 })
 export type RunTarget = Static<typeof RunTarget>
 

@@ -27,7 +27,7 @@ export async function readRuns(db: Db, { ids, ...part }: RunSelection = {}): Pro
     .selectFrom('runs')
     .innerJoin('slices', 'slices.id', 'runs.slice_id')
     .select(['runs.id', 'runs.name', 'slice_id', 'group_id', 'created_by', 'created_on'])
-    .select(['start_at', 'limit_ms', 'cancelled_on', 'ended_on'])
+    .select(['start_at', 'limit_ms', 'cancelled_on', 'ended_on', 'points'])
     .orderBy('created_on', 'desc')
     .orderBy('runs.id', 'desc')
   if (ids !== undefined) query = query.where('runs.id', '=', sql<string>`any(${ids}::text[])`)
@@ -55,6 +55,7 @@ export async function readRuns(db: Db, { ids, ...part }: RunSelection = {}): Pro
     limit_ms: run.limit_ms,
     cancelled_on: run.cancelled_on?.toISOString() ?? null,
     ended_on: run.ended_on?.toISOString() ?? null,
+    points: run.points,
     parts: (parts.get(run.id) ?? []).map((row): RunPart => {
       const id = sliverId(run.slice_id, row.node_id)
       return {

@@ -12,10 +12,16 @@ import {
   type PlacedProgram,
   type Run,
   type RunCreate,
+  type RunPoint,
   type RunPrograms,
 } from '@community-lab/contract'
 import { found } from '../../domain/found.ts'
-import { countProgramBytes, findOtherMember, findRunIssues } from '../../domain/run-check.ts'
+import {
+  countProgramBytes,
+  findOtherMember,
+  findPointConflict,
+  findRunIssues,
+} from '../../domain/run-check.ts'
 import { currentActor } from '../actor.ts'
 import type { Change } from '../change.ts'
 import type { Db } from '../read/selection.ts'
@@ -39,7 +45,7 @@ export async function readRunPrograms({ db }: RegistryStore, id: string): Promis
 /**
  * Start a run, or return the one that was started by the same description.
  *
- * @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_INVALID, LAB_RUN_EXISTS, LAB_RUN_TOO_MANY, LAB_RUN_TOO_LARGE.
+ * @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_INVALID, LAB_RUN_EXISTS, LAB_RUN_TOO_MANY, LAB_RUN_TOO_LARGE, LAB_POINT_CONFLICT.
  */
 export async function createRun(
   store: RegistryStore,
@@ -70,6 +76,7 @@ export async function createRun(
       sliceEndsOn: new Date(slice.expires_on),
     })
     if (issues.length > 0) throw new LabError('LAB_REQUEST_INVALID', { issues: [...issues] })
+    await requireAgreement(tx, { sliceId, slice: slice.name, points: wanted.points ?? [] })
     const bytes = countProgramBytes(wanted.programs)
     if (bytes > maxRunBytes)
       throw new LabError('LAB_RUN_TOO_LARGE', { run: wanted.name, bytes, limitBytes: maxRunBytes })
@@ -90,6 +97,7 @@ export async function createRun(
             : new Date(wanted.start_at),
         limit_ms: wanted.limit_ms ?? null,
         programs: JSON.stringify(wanted.programs),
+        points: JSON.stringify(wanted.points ?? []),
       })
       .execute()
     const parts = wanted.programs.flatMap(({ on }, program) =>
@@ -136,11 +144,38 @@ export async function cancelRun(store: RegistryStore, id: string): Promise<Run> 
 async function findByName(tx: Db, sliceId: number, name: string) {
   const row = await tx
     .selectFrom('runs')
-    .select(['id', 'programs', 'start_at', 'limit_ms'])
+    .select(['id', 'programs', 'start_at', 'limit_ms', 'points'])
     .where('slice_id', '=', sliceId)
     .where('name', '=', name)
     .executeTakeFirst()
   return row === undefined ? null : { ...row, start_at: row.start_at?.toISOString() ?? null }
+}
+
+/**
+ * Require that points do not contradict those of the slice's other runs, whose rows are in the same tables. A run that was removed does not count any more; the store then
+ * keeps what does not fit in a column beside.
+ *
+ * @throws {@link LabError} LAB_POINT_CONFLICT.
+ */
+async function requireAgreement(
+  tx: Db,
+  {
+    sliceId,
+    slice,
+    points,
+  }: { readonly sliceId: number; readonly slice: string; readonly points: readonly RunPoint[] },
+): Promise<void> {
+  if (points.length === 0) return
+  const others = await tx
+    .selectFrom('runs')
+    .select(['name', 'points'])
+    .where('slice_id', '=', sliceId)
+    .where(sql<boolean>`points::text <> '[]'`)
+    .orderBy('created_on')
+    .execute()
+  const known = others.flatMap(({ name: run, points: of }) => of.map((point) => ({ run, point })))
+  const conflict = findPointConflict(points, known)
+  if (conflict !== null) throw new LabError('LAB_POINT_CONFLICT', { slice, ...conflict })
 }
 
 /** A run that is to be made. */

@@ -1,9 +1,8 @@
 import type { Measurement } from '@community-lab/contract'
-import { encodeNumber } from '@community-lab/contract/samples'
+import { encodeNumber, maybeUnitOf } from '@community-lab/contract/samples'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { columnTypes, firstColumns, runField } from '../domain/layout.ts'
 import { measurementKey, quoteIdentifier, quoteText, tableOf } from '../domain/name.ts'
-import { maybeUnitOf } from '../domain/unit.ts'
 import type { Catalog, StoredTable } from './catalog.ts'
 import type { ParquetRequest, RowsAnswer, RowsRequest } from './protocol.ts'
 

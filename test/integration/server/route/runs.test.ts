@@ -1,8 +1,14 @@
 import {
+  bool,
+  count,
   maxOpenRuns,
   maxRunBytes,
+  optional,
   path,
+  point,
   routes,
+  seconds,
+  text,
   type NodeTarget,
   type Run,
   type RunReport,
@@ -53,6 +59,44 @@ const ended = (id: string, nodeId: number, changes: Partial<RunReport> = {}): Ru
   lost_bytes: 0,
   has_end_row: true,
   ...changes,
+})
+
+describe('the points of a run', () => {
+  const rtt = point('rtt', { rtt_s: optional(seconds('round trip')), lost: bool(), peer: text() })
+
+  it('are told with the run, and reach its nodes in the order of their fields', async () => {
+    await using world = await startWithSlice()
+    const made = await start(world, { ...hello, points: [rtt] })
+    expect(made.statusCode).toBe(201)
+    const { id } = made.json<Run>()
+    const { points = [] } = await read(world, id)
+    expect(points).toEqual([rtt])
+    const [target] = (await runsOfNode(world, 1)) ?? []
+    expect(target?.points).toEqual([rtt])
+    for (const { fields } of [...points, ...(target?.points ?? [])])
+      expect(Object.keys(fields)).toEqual(['rtt_s', 'lost', 'peer'])
+    // Asked for again, it is the same run; without points it is another one.
+    expect((await start(world, { ...hello, points: [rtt] })).json<Run>().id).toBe(id)
+    expect((await start(world, hello)).json()).toMatchObject({
+      title: 'LAB_RUN_EXISTS',
+      details: { member: 'points' },
+    })
+  })
+
+  it('do not contradict those of another run of the slice, or nothing starts', async () => {
+    await using world = await startWithSlice()
+    await start(world, { ...hello, points: [rtt] })
+    const other = point('rtt', { rtt_s: seconds(), lost: text() })
+    const refused = await start(world, { ...hello, name: 'second', points: [other] })
+    expect(refused.statusCode).toBe(409)
+    expect(refused.json()).toMatchObject({
+      title: 'LAB_POINT_CONFLICT',
+      details: { point: 'rtt', run: 'hello', reason: 'field lost is text, and was true or false' },
+    })
+    const more = point('rtt', { rtt_s: seconds(), ttl: count() })
+    const third = await start(world, { ...hello, name: 'third', points: [more] })
+    expect(third.statusCode).toBe(201)
+  })
 })
 
 describe('a run', () => {

@@ -1,7 +1,9 @@
+import { count, integer, number, point, seconds, text } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import {
   countProgramBytes,
   findOtherMember,
+  findPointConflict,
   findRunIssues,
 } from '../../../../server/src/domain/run-check.ts'
 
@@ -38,4 +40,44 @@ it('descriptions are alike whatever the order of their members, and another time
   expect(findOtherMember({ ...wanted, programs: [{ on: [1], script: 'a' }] }, known)).toBe(
     'programs',
   )
+})
+
+it('a run with other points is another run, in whatever order they are declared', () => {
+  const programs = [{ on: [1], script: 'a' }]
+  const rtt = point('rtt', { rtt_s: seconds(), peer: text() })
+  const same = point('rtt', { peer: text(), rtt_s: seconds() })
+  const known = {
+    programs,
+    start_at: null,
+    limit_ms: null,
+    points: [rtt, point('a', { b: text() })],
+  }
+  const wanted = { name: 'r', programs, points: [point('a', { b: text() }), same] }
+  expect(findOtherMember(wanted, known)).toBeNull()
+  expect(findOtherMember({ ...wanted, points: [rtt] }, known)).toBe('points')
+  expect(findOtherMember({ name: 'r', programs }, known)).toBe('points')
+  expect(findOtherMember({ name: 'r', programs }, { ...known, points: [] })).toBeNull()
+})
+
+it('points that contradict those of an earlier run of the slice are found; more fields and other words are no contradiction', () => {
+  const known = [{ run: 'first', point: point('radio', { signal: count('of something') }) }]
+  const more = point('radio', { signal: integer('another word'), noise_dbm: number('', 'dBm') })
+  expect(findPointConflict([more], known)).toBeNull()
+  expect(findPointConflict([point('radio', { signal: text() })], known)).toEqual({
+    point: 'radio',
+    run: 'first',
+    reason: 'field signal is text, and was a whole number',
+  })
+  expect(findPointConflict([point('other', { signal: text() })], known)).toBeNull()
+})
+
+it('points that nobody could have made by point(…) are refused', () => {
+  const wrong = {
+    name: 'rtt',
+    fields: { rtt_ms: { kind: 'seconds', unit: 's', help: '', is_optional: false } },
+  } as const
+  const run = { name: 'r', programs: [{ on: [1], script: 'a' }], points: [wrong] }
+  const [issue] = findRunIssues(run, around)
+  expect(issue?.pointer).toBe('/points')
+  expect(issue?.message).toContain('measure seconds, in a field whose name ends with _s')
 })

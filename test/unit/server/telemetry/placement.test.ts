@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SampleRecord } from '@community-lab/contract'
 import { placeRecord } from '../../../../server/src/telemetry/domain/placement.ts'
-import { maybeUnitOf } from '../../../../server/src/telemetry/domain/unit.ts'
+import { maybeUnitOf } from '@community-lab/contract/samples'
 
 const context = { nodeId: 4, nowUs: 99, isSlice: (id: number) => id === 7 }
 

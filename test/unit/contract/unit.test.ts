@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { maybeUnitOf } from '../../../../server/src/telemetry/domain/unit.ts'
+import { maybeUnitOf } from '@community-lab/contract'
 
 it.each([
   ['rtt_s', 's'],
