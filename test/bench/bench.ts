@@ -1,6 +1,7 @@
 import { measureExec } from './exec.ts'
 import { measureFanout } from './fanout.ts'
 import { measureIdle } from './idle.ts'
+import { measureIngest } from './ingest.ts'
 import { measureKernel } from './kernel.ts'
 import { measureNodes } from './nodes.ts'
 import { measureRegistry } from './registry.ts'
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
   exec: measureExec,
   fanout: measureFanout,
   idle: measureIdle,
+  ingest: measureIngest,
   kernel: measureKernel,
   nodes: measureNodes,
   registry: measureRegistry,

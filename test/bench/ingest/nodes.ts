@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import {
+  ServerFrame,
+  streamSubprotocol,
+  type AgentFrame,
+  type SampleRecord,
+} from '@community-lab/contract'
+import { Value } from 'typebox/value'
+import WebSocket from 'ws'
+import { fieldName, timeMs, valueAt, type Job } from './job.ts'
+
+/** The most batches of one node that are sent and not acknowledged. With 500 samples each it is half of what an agent sends. */
+const mostUnacked = 20
+
+/** Send a job as nodes do, until all of it is acknowledged, which is after its commit. */
+export async function sendAsNodes(port: number, job: Job, startMs: number): Promise<void> {
+  await Promise.all(
+    Array.from({ length: job.nodes }, (_, node) => sendAsNode(port, job, { node, startMs })),
+  )
+}
+
+async function sendAsNode(
+  port: number,
+  job: Job,
+  { node, startMs }: { readonly node: number; readonly startMs: number },
+): Promise<void> {
+  const spool = randomUUID()
+  const id = node + 1
+  const socket = new WebSocket(
+    `ws://127.0.0.1:${port}/api/nodes/${id}/ctl/stream`,
+    [streamSubprotocol],
+    {
+      headers: { authorization: `Bearer node${id}` },
+      perMessageDeflate: false,
+    },
+  )
+  await once(socket, 'open')
+  const done = Promise.withResolvers<undefined>()
+  const lastSeq = job.batchesPerNode * job.rows
+  let sent = 0
+  let ackedSeq = 0
+
+  function sendOn(): void {
+    for (; sent < job.batchesPerNode && sent - ackedSeq / job.rows < mostUnacked; sent++)
+      send({ type: 'batch', spool, records: recordsOf(job, { node, batch: sent, startMs }) })
+  }
+  function send(frame: AgentFrame): void {
+    socket.send(JSON.stringify(frame))
+  }
+
+  socket.on('message', (data: Buffer) => {
+    const frame: unknown = JSON.parse(data.toString())
+    if (!Value.Check(ServerFrame, frame)) done.reject(new Error(`no frame: ${data.toString()}`))
+    else if (frame.type === 'welcome') sendOn()
+    else if (frame.type === 'ack') {
+      ackedSeq = frame.committed_seq
+      if (ackedSeq === lastSeq) done.resolve(undefined)
+      else sendOn()
+    }
+  })
+  socket.on('close', (code, reason) =>
+    done.reject(new Error(`the stream has ended: ${code} ${reason.toString()}`)),
+  )
+  send({ type: 'hello', spool, first_seq: 1, soft_version: 'bench' })
+  await done.promise
+  socket.close()
+}
+
+function recordsOf(
+  job: Job,
+  { node, batch, startMs }: { readonly node: number; readonly batch: number; startMs: number },
+): SampleRecord[] {
+  return Array.from({ length: job.rows }, (_, at) => {
+    const row = batch * job.rows + at
+    const fields: Record<string, number> = {}
+    for (let field = 0; field < job.fields; field++)
+      fields[fieldName(field)] = valueAt(node, row, field)
+    const time_us = timeMs(job, startMs, row) * 1_000
+    return { seq: row + 1, time_us, source: `3@${node + 1}`, name: 'load', fields }
+  })
+}
