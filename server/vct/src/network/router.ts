@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LabError } from '@community-lab/contract'
@@ -25,19 +25,18 @@ export function superviseRouter(options: RouterOptions): Supervised {
   mkdirSync(options.dir, { recursive: true })
   const configuration = join(options.dir, `${options.name}.conf`)
   const state = join(options.dir, `${options.name}.state`)
-  writeFileSync(
-    configuration,
-    `local-path ${routerSocket(options.dir, options.name)}\n${options.router.configuration}`,
-  )
+  const socket = routerSocket(options.dir, options.name)
+  writeFileSync(configuration, `local-path ${socket}\n${options.router.configuration}`)
   const argv = ['babeld', ...babeldArguments(options.router, { configuration, state })]
   const { inside } = options
   return supervise({
     name: `the router of ${options.name}`,
     log: options.log,
-    command: () => ({
-      argv: inside === undefined ? argv : inside(argv),
-      env: { PATH: systemPath },
-    }),
+    command() {
+      // babeld does not start where a killed one has left its socket.
+      rmSync(socket, { force: true })
+      return { argv: inside === undefined ? argv : inside(argv), env: { PATH: systemPath } }
+    },
     ...(inside === undefined ? {} : { wrapped: 'nsenter' as const }),
   })
 }

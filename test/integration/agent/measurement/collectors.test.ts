@@ -1,4 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,7 +30,7 @@ afterEach(async () => {
 async function collect(
   slivers: readonly MeasuredSliver[],
   count: number,
-  options: { procRoot?: string; onProblem?: (name: string) => void } = {},
+  options: { procRoot?: string; babelSocket?: string; onProblem?: (name: string) => void } = {},
 ): Promise<SampleRecord[]> {
   const ending = new AbortController()
   const { signal } = ending
@@ -129,10 +131,30 @@ it('goes on with the other collectors when one fails, and tells which', async ()
 
 it('measures what is declared, and nothing else', async () => {
   const slivers = [{ id: '3@1', pid: process.pid, cgroups: {} }]
-  const records = await collect(slivers, 6, { procRoot: '/proc' })
+  const babelSocket = join(dir, 'babel.sock')
+  await using _babel = await answerAsBabel(babelSocket)
+  const records = await collect(slivers, 12, { procRoot: '/proc', babelSocket })
   const found = new Map(records.map(({ name, fields }) => [name, fields]))
   expect([...found.keys()].toSorted()).toEqual(Object.keys(nodeMeasurements).toSorted())
   for (const [name, fields] of found)
     for (const [field, value] of Object.entries(fields))
       expect([name, field, kindOf(value)]).toEqual([name, field, nodeMeasurements[name]?.[field]])
 })
+
+/** Answer on a socket with what a real babeld said. */
+async function answerAsBabel(socketPath: string): Promise<AsyncDisposable> {
+  const dump = await readFile(join(fixtures, 'babel/dump.txt'), 'utf8')
+  const greetingEnd = dump.indexOf('ok\n') + 3
+  const server = createServer((socket) => {
+    socket.write(dump.slice(0, greetingEnd))
+    socket.on('data', () => socket.write(dump.slice(greetingEnd)))
+  })
+  server.listen(socketPath)
+  await once(server, 'listening')
+  return {
+    async [Symbol.asyncDispose]() {
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
