@@ -17,7 +17,7 @@ import type { Log } from './loop/log.ts'
 import { createLoop } from './loop/loop.ts'
 import { openLoopStore } from './loop/store.ts'
 import { collect, measureFolder, openMeasuring, samplesDisk } from './measurement/measuring.ts'
-import { createUplink } from './measurement/measurement.ts'
+import { createLineChecks, createUplink } from './measurement/measurement.ts'
 import type { Identity } from './mgmt/identity.ts'
 import { startManagementNetwork, type ManagementNetwork } from './mgmt/network.ts'
 import { watchOwner } from './owner/setting.ts'
@@ -92,7 +92,8 @@ async function work(
   const { dataDir, publicPrefix, pollS, healthIntervalS, babelSocket, hints } = configuration
   await using ending = new AsyncDisposableStack()
   const problems = createNodeProblems()
-  const measuring = await openMeasuring(dataDir, { log, problems })
+  const checks = createLineChecks()
+  const measuring = await openMeasuring(dataDir, { log, problems, checks })
   const { spool } = measuring
   ending.defer(() => spool.close())
   ending.defer(() => measuring.stop())
@@ -156,6 +157,7 @@ async function work(
     slivers,
     spool,
     measureDir: (id) => measureFolder(dataDir, id),
+    checks,
     problems,
     clock: systemClock,
     dateMs: Date.now,

@@ -10,6 +10,7 @@ export {
   type Collectors,
   type CollectorsOptions,
 } from './collectors/collectors.ts'
+export { createLineChecks, type LineChecks } from './domain/line-checks.ts'
 export type { MeasuredSliver } from './collectors/sliver-health.ts'
 export type { Sample } from './sample.ts'
 export { defaultSpoolBytes, openSpool, type SpoolOptions } from './spool/file-spool.ts'

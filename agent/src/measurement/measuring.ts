@@ -12,6 +12,7 @@ import {
   defaultSpoolBytes,
   isAside,
   openSpool,
+  type LineChecks,
   type MeasuredSliver,
   type Spool,
 } from './measurement.ts'
@@ -51,7 +52,16 @@ const keepEveryMs = 10_000
 /** Open the spool and the streams of slivers. A part of the spool that cannot be read is reported as a problem of the node. */
 export async function openMeasuring(
   dataDir: string,
-  { log, problems }: { readonly log: Log; readonly problems: NodeProblems },
+  {
+    log,
+    problems,
+    checks,
+  }: {
+    readonly log: Log
+    readonly problems: NodeProblems
+    /** What runs have declared of their lines; default: nothing. */
+    readonly checks?: LineChecks
+  },
 ): Promise<Measuring> {
   const spool = await openSpool(join(dataDir, 'spool'), {
     onProblem(error) {
@@ -62,6 +72,7 @@ export async function openMeasuring(
   const streams = createSliverStreams({
     spool,
     dir: catcherFolder(dataDir),
+    ...(checks === undefined ? {} : { checks }),
     onProblem: (error) => log.error({ err: error }, "slivers' samples cannot all be caught"),
   })
   /** Slivers that are being removed. Their records still exist, but their streams must not start again. */

@@ -14,7 +14,7 @@ import type { Log } from '../loop/log.ts'
 import { repeatUntilAborted } from '../loop/repeat.ts'
 import { fifoPath } from '../measurement/catcher/fifo.ts'
 import { watchFolder, type FolderWatch } from '../measurement/catcher/watch-folder.ts'
-import type { Spool } from '../measurement/measurement.ts'
+import type { LineChecks, Spool } from '../measurement/measurement.ts'
 import { planRuns, type RunStep } from '../plan/runs.ts'
 import type { NodeWanted } from '../plan/wanted.ts'
 import type { NodeProblems } from '../report/problems.ts'
@@ -32,6 +32,8 @@ export interface RunsOptions {
   readonly spool: Spool
   /** Return the folder that a sliver sees as `/run/community-lab`. */
   readonly measureDir: (sliverId: string) => string
+  /** Gets what the runs declare of their lines. */
+  readonly checks: LineChecks
   readonly problems: NodeProblems
   readonly clock: Clock
   /** The time by the node's clock, in milliseconds since the epoch. */
@@ -62,7 +64,7 @@ const maxReported = 1000
 
 /** Open the runs of a node. A record that cannot be read is set aside, and reported as a problem of the node. */
 export async function openRuns(options: RunsOptions): Promise<NodeRuns> {
-  const { dir, problems } = options
+  const { dir, checks, problems } = options
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const folders = new Map<string, RunFolder>()
   for (const name of await readdir(dir)) {
@@ -75,7 +77,10 @@ export async function openRuns(options: RunsOptions): Promise<NodeRuns> {
     const { message } = new LabError('LAB_AGENT_DOCUMENT_UNREADABLE', details)
     problems.set(`record of run ${name}`, { member: '/runs', message })
   }
-  for (const folder of folders.values()) await folder.refresh()
+  for (const folder of folders.values()) {
+    await folder.refresh()
+    checks.declare({ points: [], ...folder.record })
+  }
   return new FileNodeRuns(options, folders)
 }
 
@@ -205,6 +210,7 @@ class FileNodeRuns implements NodeRuns {
       case 'forget': {
         await this.#folders.get(step.id)?.remove()
         this.#folders.delete(step.id)
+        this.#options.checks.forget(step.id)
       }
     }
   }
@@ -227,7 +233,9 @@ class FileNodeRuns implements NodeRuns {
     }
     const asked = { runId: id, folder: dir, instance, program }
     const start = await slivers.prepareProgram(sliver, asked)
-    await folder.save({ cgroup: start.cgroup })
+    const points = target.points ?? []
+    await folder.save({ cgroup: start.cgroup, ...(points.length === 0 ? {} : { points }) })
+    this.#options.checks.declare({ id, sliver, points })
     await writeFile(join(dir, 'first'), `${start.firstPid}\n${start.endingFile}\n`)
     await startSupervisor({
       folder: dir,

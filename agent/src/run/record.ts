@@ -1,4 +1,4 @@
-import { RunReason } from '@community-lab/contract'
+import { RunPoint, RunReason } from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
 import type { Format } from '../disk/domain/format.ts'
 
@@ -18,6 +18,8 @@ const schema = Type.Object({
   isSent: Type.Boolean(),
   /** How many bytes of its output were kept, once all are in the spool. */
   outputBytes: Type.Number(),
+  /** The measurements that it declares: lines may be read long after its target is gone. Absent: none. */
+  points: Type.Optional(Type.Array(RunPoint)),
 })
 /** What the agent itself notes of a run. The rest is in the file `state`, which the run's supervisor writes. */
 export type RunRecord = Static<typeof schema>
@@ -25,8 +27,9 @@ export type RunRecord = Static<typeof schema>
 /** The format of `run.json` in the folder of a run. */
 export const runRecordFormat: Format<typeof schema> = {
   what: "a run's record",
-  version: 1,
+  version: 2,
   readableFrom: 1,
   schema,
-  migrations: [(document) => document],
+  // Version 2 added `points`.
+  migrations: [(document) => document, (document) => document],
 }

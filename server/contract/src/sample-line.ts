@@ -112,7 +112,9 @@ function addField(
   const problem = checkFieldName(field)
   if (problem !== null) return problem
   if (Object.hasOwn(fields, field)) return `field ${field} is given twice`
-  const read = readValue(raw)
+  // The name of a run is text, also when it begins like a number.
+  const isRunWord = field === 'run' && !raw.startsWith('"')
+  const read = isRunWord ? { value: raw } : readValue(raw)
   if ('reason' in read) return `field ${field}: ${read.reason}`
   fields[field] = read.value
   return null

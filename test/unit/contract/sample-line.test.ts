@@ -16,6 +16,8 @@ describe('a line', () => {
     ['link up=true lost=false', 'link', { up: true, lost: false }],
     ['log text="two words, \\"quoted\\" = here"', 'log', { text: 'two words, "quoted" = here' }],
     ['log text=""', 'log', { text: '' }],
+    // The name of a run is text.
+    ['v run=5g-20260101T000000Z-00', 'v', { run: '5g-20260101T000000Z-00' }],
     // Numbers as shells, awk, C and Python write them.
     ['v a=.5 b=+5 c=007 d=5. e=-.5e1 f=1E3', 'v', { a: 0.5, b: 5, c: 7, d: 5, e: -5, f: 1000 }],
     [

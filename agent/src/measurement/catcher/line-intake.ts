@@ -1,6 +1,13 @@
 import { runEndMeasurement } from '@community-lab/contract'
 import type { IndexEntry } from '../domain/catcher-index.ts'
-import { countLines, findLines, splitLines, textOf, toSample } from '../domain/line-samples.ts'
+import {
+  countLines,
+  findLines,
+  splitLines,
+  textOf,
+  toSample,
+  type LineContext,
+} from '../domain/line-samples.ts'
 import { refill, type Allowance, type Rate } from '../domain/rate.ts'
 import { addRefusal, type Refusal } from '../domain/refusals.ts'
 import type { Sample } from '../sample.ts'
@@ -19,8 +26,7 @@ export interface Intake {
 }
 
 /** Options of {@link takeIn}. */
-export interface IntakeOptions {
-  readonly source: string
+export interface IntakeOptions extends LineContext {
   readonly rate: Rate
   /** The most lines to read. Later lines are left for the next call. */
   readonly maxLines: number
@@ -42,7 +48,7 @@ export function takeIn(
     readonly bytes: Uint8Array
     readonly from: number
   },
-  { source, rate, maxLines }: IntakeOptions,
+  { rate, maxLines, ...context }: IntakeOptions,
 ): Intake {
   const samples: Sample[] = []
   let { refusals, allowance, rest } = before
@@ -54,7 +60,7 @@ export function takeIn(
   }
 
   function readLine(line: Uint8Array, timeUs: number): void {
-    const read = toSample(line, source, timeUs)
+    const read = toSample(line, context, timeUs)
     if (read.sample === null) refuse(read.reason, 1, line, timeUs)
     else samples.push(read.sample)
   }

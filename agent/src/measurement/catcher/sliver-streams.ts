@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { LabError, messageOf } from '@community-lab/contract'
 import { createSerial } from '../../serial.ts'
+import type { LineContext } from '../domain/line-samples.ts'
 import type { Rate } from '../domain/rate.ts'
 import type { Spool } from '../spool/spool.ts'
 import { createDrainer } from './drainer.ts'
@@ -20,7 +21,7 @@ import {
 import { createStreamReader } from './stream-reader.ts'
 
 /** Options of {@link createSliverStreams}. */
-export interface SliverStreamsOptions {
+export interface SliverStreamsOptions extends Pick<LineContext, 'checks'> {
   readonly spool: Spool
   /** The folder of the catcher and its files, for it alone. It must outlive the agent. */
   readonly dir: string
@@ -107,7 +108,9 @@ export function createSliverStreams(options: SliverStreamsOptions): SliverStream
 
   function readerOf(sliverId: string, { markKey }: Stream) {
     const dir = folderOf(sliverId)
-    return createStreamReader({ spool, dir, markKey, source: sliverId, onProblem })
+    const { checks } = options
+    const context = { source: sliverId, ...(checks === undefined ? {} : { checks }) }
+    return createStreamReader({ spool, dir, markKey, ...context, onProblem })
   }
 
   /** Make the catcher close a sliver's FIFO, then stop reading. The order matters: the stream may grow until the catcher answers. */

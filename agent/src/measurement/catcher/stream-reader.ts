@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { LabError, runEndMeasurement } from '@community-lab/contract'
 import { indexEntryBytes } from '../domain/catcher-index.ts'
-import { textOf } from '../domain/line-samples.ts'
+import { textOf, type LineContext } from '../domain/line-samples.ts'
 import type { Rate } from '../domain/rate.ts'
 import { addRefusal, bufferFull, tellRefusals, type Refusal } from '../domain/refusals.ts'
 import { nowUs, type Sample } from '../sample.ts'
@@ -20,14 +20,12 @@ import {
 } from './stream-files.ts'
 
 /** Options of {@link createStreamReader}. */
-export interface StreamReaderOptions {
+export interface StreamReaderOptions extends LineContext {
   readonly spool: Spool
   /** The stream's folder. */
   readonly dir: string
   /** The key of its mark in the spool. It is different for each stream. */
   readonly markKey: string
-  /** The `source` of its samples. */
-  readonly source: string
   /** The most samples per second; default {@link defaultSampleRate}. */
   readonly rate?: Rate
   /** Called when the position up to which the stream was read is unknown. */
@@ -65,7 +63,7 @@ const turnLines = 500
 
 /** Make the reader of one catcher's folder. */
 export function createStreamReader(options: StreamReaderOptions): StreamReader {
-  const { spool, dir, markKey, source, rate = defaultSampleRate } = options
+  const { spool, dir, markKey, source, checks, rate = defaultSampleRate } = options
   let position = findPosition(options)
   /** Whether the spool has the position. A position after lines without samples can be saved later: without it, these lines are only read again. */
   let isSaved = true
@@ -116,7 +114,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
         rest: Buffer.from(position.rest, 'base64'),
       },
       { entries, bytes, from: position.end },
-      { source, rate, maxLines: turnLines },
+      { source, ...(checks === undefined ? {} : { checks }), rate, maxLines: turnLines },
     )
     const place = {
       segment: position.segment,

@@ -4,6 +4,7 @@ import {
   runOutputMeasurement,
   type SampleRecord,
 } from '@community-lab/contract'
+import type { LineChecks } from './line-checks.ts'
 
 type Sample = Omit<SampleRecord, 'seq'>
 
@@ -93,10 +94,18 @@ export function findLines(
   return found
 }
 
+/** What a line is read with. */
+export interface LineContext {
+  /** The sliver whose program wrote it. */
+  readonly source: string
+  /** What runs have declared. */
+  readonly checks?: Pick<LineChecks, 'check'>
+}
+
 /** Make a sample from a line, or return why it is not valid. */
 export function toSample(
   line: Uint8Array,
-  source: string,
+  { source, checks }: LineContext,
   timeUs: number,
 ): { readonly sample: Sample } | { readonly sample: null; readonly reason: string } {
   if (line.length >= maxLineBytes)
@@ -109,6 +118,8 @@ export function toSample(
   // A row of a program would be read as a part of what a run has written.
   if (parsed.name === runOutputMeasurement)
     return { sample: null, reason: `measurement name ${runOutputMeasurement} is reserved` }
+  const misfit = checks?.check(source, parsed) ?? null
+  if (misfit !== null) return { sample: null, reason: misfit }
   return { sample: { time_us: timeUs, source, name: parsed.name, fields: { ...parsed.fields } } }
 }
 

@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { RunReport, RunTarget } from '@community-lab/contract'
+import { bool, point, type RunReport, type RunTarget } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { writeDocument } from '../../../../agent/src/disk/document.ts'
 import { systemClock } from '../../../../agent/src/loop/clock.ts'
+import { createLineChecks } from '../../../../agent/src/measurement/domain/line-checks.ts'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
 import type { Spool } from '../../../../agent/src/measurement/spool/spool.ts'
 import { createNodeProblems, type NodeProblems } from '../../../../agent/src/report/problems.ts'
@@ -26,7 +27,11 @@ interface World extends AsyncDisposable {
   changes(): number
 }
 
-async function startRuns(dir: string, wanted: readonly RunTarget[]): Promise<World> {
+async function startRuns(
+  dir: string,
+  wanted: readonly RunTarget[],
+  checks = createLineChecks(),
+): Promise<World> {
   const spool = await openSpool(join(dir, 'spool'))
   const problems = createNodeProblems()
   let changes = 0
@@ -35,6 +40,7 @@ async function startRuns(dir: string, wanted: readonly RunTarget[]): Promise<Wor
     slivers: new FakeSlivers(),
     spool,
     measureDir: () => dir,
+    checks,
     problems,
     clock: systemClock,
     dateMs: Date.now,
@@ -115,4 +121,25 @@ it('a run that goes on, and whose record cannot be read, is cancelled', async ()
   } finally {
     supervisor.kill('SIGKILL')
   }
+})
+
+it('what a run declares of its lines is known after a restart, whatever the server says by then; records of older agents declare nothing', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'cl-runs-'))
+  const [old, run] = [aRun({ program: {} }), aRun({ program: {} })]
+  const known = { recordedMs: 0, cgroup: null, closed: null, isSent: true, outputBytes: 0 }
+  for (const { id } of [old, run]) await mkdir(join(dir, 'runs', id), { recursive: true })
+  const first = { version: 1, readableFrom: 1, id: old.id, sliver: old.sliver, ...known }
+  await writeFile(join(dir, 'runs', old.id, 'run.json'), JSON.stringify(first))
+  const record = {
+    id: run.id,
+    sliver: run.sliver,
+    ...known,
+    points: [point('rtt', { up: bool() })],
+  }
+  await writeDocument(join(dir, 'runs', run.id, 'run.json'), runRecordFormat, record)
+  const checks = createLineChecks()
+  await using _world = await startRuns(dir, [], checks)
+  const check = (id: string) => checks.check('1@3', { name: 'rtt', fields: { up: 1, run: id } })
+  expect(check(run.id)).toBe('point rtt: field up must be true or false')
+  expect(check(old.id)).toBeNull()
 })

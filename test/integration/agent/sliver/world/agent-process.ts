@@ -7,6 +7,7 @@ import { systemClock } from '../../../../../agent/src/loop/clock.ts'
 import { describeFault } from '../../../../../agent/src/executor/fault.ts'
 import { samplesDisk } from '../../../../../agent/src/measurement/measuring.ts'
 import { createSliverStreams } from '../../../../../agent/src/measurement/catcher/sliver-streams.ts'
+import { createLineChecks } from '../../../../../agent/src/measurement/domain/line-checks.ts'
 import { openSpool } from '../../../../../agent/src/measurement/spool/file-spool.ts'
 import { createNodeProblems } from '../../../../../agent/src/report/problems.ts'
 import { limitOffer, offerResources } from '../../../../../agent/src/report/resources.ts'
@@ -20,7 +21,8 @@ const settings = JSON.parse(process.argv[2] ?? '{}') as AgentSettings
 const { dataDir } = settings
 const { signal } = new AbortController()
 const spool = await openSpool(join(dataDir, 'spool'))
-const catchers = createSliverStreams({ spool, dir: join(dataDir, 'catchers') })
+const checks = createLineChecks()
+const catchers = createSliverStreams({ spool, dir: join(dataDir, 'catchers'), checks })
 const problems = createNodeProblems()
 const offered = offerResources({ memory: 2000, disk: 3000, cpu: 200, processes: 4000 })
 let lent: LentAmounts = lendsAll
@@ -55,6 +57,7 @@ const runs = await openRuns({
   slivers,
   spool,
   measureDir: (id) => join(dataDir, 'measure', id),
+  checks,
   problems,
   clock: systemClock,
   dateMs: Date.now,

@@ -35,22 +35,22 @@ it('keeps no more of an endless line than tells that it is too long', () => {
   for (let part = 0; part < 10; part++) rest = splitLines(rest, bytesOf('x'.repeat(1000))).rest
   expect(rest.length).toBe(4096)
   const { lines } = splitLines(rest, bytesOf('\n'))
-  expect(lines.map((line) => toSample(line, 's@n1', 5))).toEqual([
+  expect(lines.map((line) => toSample(line, { source: 's@n1' }, 5))).toEqual([
     { sample: null, reason: 'longer than 4096 bytes; cut off there' },
   ])
 })
 
 it('takes the longest line there may be', () => {
   const text = `note text="${'x'.repeat(4095 - 'note text=""'.length)}"`
-  expect(toSample(bytesOf(text), 's@n1', 5)).toMatchObject({ sample: { name: 'note' } })
+  expect(toSample(bytesOf(text), { source: 's@n1' }, 5)).toMatchObject({ sample: { name: 'note' } })
 })
 
 it('tells why a line cannot be read', () => {
-  expect(toSample(bytesOf('run_output run="a" at_byte=0'), 's@n1', 5)).toEqual({
+  expect(toSample(bytesOf('run_output run="a" at_byte=0'), { source: 's@n1' }, 5)).toEqual({
     sample: null,
     reason: 'measurement name run_output is reserved',
   })
-  expect(toSample(bytesOf('rtt rtt_s'), 's@n1', 5)).toEqual({
+  expect(toSample(bytesOf('rtt rtt_s'), { source: 's@n1' }, 5)).toEqual({
     sample: null,
     reason: 'field "rtt_s" has no value',
   })
@@ -58,8 +58,8 @@ it('tells why a line cannot be read', () => {
 
 it('refuses bytes that are not UTF-8, which would become other characters', () => {
   const latin1 = Buffer.from('a place=caf\xe9', 'latin1')
-  expect(toSample(latin1, 's', 1)).toEqual({ sample: null, reason: 'it is not UTF-8' })
-  const sample = toSample(Buffer.from('a place=caf\ufffd'), 's', 1)
+  expect(toSample(latin1, { source: 's' }, 1)).toEqual({ sample: null, reason: 'it is not UTF-8' })
+  const sample = toSample(Buffer.from('a place=caf\ufffd'), { source: 's' }, 1)
   expect(sample).toMatchObject({ sample: { fields: { place: 'caf\ufffd' } } })
 })
 
