@@ -4,7 +4,7 @@ use Errno qw(ENOENT);
 use Fcntl qw(:DEFAULT :flock);
 # The modules are beside this file.
 use lib __FILE__ =~ s{[^/]*$}{.}r;
-use Catcher::Files qw(monotonic_us write_text);
+use Catcher::Files qw(monotonic_us read_steady write_text);
 use Catcher::List qw(read_wanted write_caught);
 use Catcher::Settings qw(configure $dir);
 use Catcher::Stream qw(catch finish is_fifo_open open_stream);
@@ -18,11 +18,12 @@ use Catcher::Stream qw(catch finish is_fifo_open open_stream);
 #               The task is 'catch': move what is written into the FIFO. Or it is 'end': move what is still in the FIFO, then close it.
 #   caught      the answer, in the same format, with this process's pid instead of the boot. For each sliver it has a line 'folder <tab> state'.
 #               The state is 'ok' (its lines are caught), 'ended' (its task is done), or the reason why the task has failed.
-#   wake        a FIFO: a byte in it means that 'wanted' has changed
+#   steady      a line 'boot base rate' of the agent: the time of a line is the monotonic clock times the rate, plus the base, both in microseconds
+#   wake        a FIFO: a byte in it means that 'wanted' or 'steady' has changed
 #   lock        locked while this process runs; it contains the pid
 # Files in the folder of a sliver:
 #   START.data  bytes that were written; the first of them is byte START of the sliver's stream
-#   START.index entries of 34 bytes, 'end time': all bytes before byte 'end' had arrived at that time, in microseconds since the epoch
+#   START.index entries of 34 bytes, 'end time': all bytes before byte 'end' had arrived at that time of the steady clock, in microseconds since the epoch
 #   dropped     the number of lines that were lost because the files had reached their limit, or because the disk was full
 #   refused     the number of lines that were refused because they came too fast, and one of them
 #   lost        the bytes that are being discarded, and the state of that, so that a catcher that is started after a kill continues it
@@ -78,6 +79,7 @@ sub log_failure {
 
 # Execute the tasks of the list, and answer. When a task has failed, or the answer could not be written because the disk is full, all of this is repeated.
 sub do_tasks {
+  read_steady();
   $did_tasks_us = monotonic_us();
   $is_answered = 0;
   my ($serial, @tasks) = read_wanted() or return;

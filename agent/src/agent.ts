@@ -9,6 +9,9 @@ import {
   type MemberError,
 } from '@community-lab/contract'
 import { removeHalfWritten } from '@community-lab/contract/host'
+import { openNodeClock } from './clock/node-clock.ts'
+import { hostClocks, virtualClocks } from './clock/source.ts'
+import { writeSteadyFile } from './clock/steady-file.ts'
 import type { AgentConfiguration } from './config.ts'
 import { identify, tincFolder } from './identify.ts'
 import { holdFolder } from './lock.ts'
@@ -16,8 +19,15 @@ import { systemClock } from './loop/clock.ts'
 import type { Log } from './loop/log.ts'
 import { createLoop } from './loop/loop.ts'
 import { openLoopStore } from './loop/store.ts'
-import { collect, measureFolder, openMeasuring, samplesDisk } from './measurement/measuring.ts'
 import { createLineChecks, createUplink } from './measurement/measurement.ts'
+import {
+  catcherFolder,
+  collect,
+  measureFolder,
+  openMeasuring,
+  samplesDisk,
+} from './measurement/measuring.ts'
+import { currentBoot } from './measurement/catcher/stream-folder.ts'
 import type { Identity } from './mgmt/identity.ts'
 import { startManagementNetwork, type ManagementNetwork } from './mgmt/network.ts'
 import { watchOwner } from './owner/setting.ts'
@@ -97,6 +107,16 @@ async function work(
   const { spool } = measuring
   ending.defer(() => spool.close())
   ending.defer(() => measuring.stop())
+  const boot = currentBoot()
+  const { clockFile } = configuration
+  // It is opened before any catcher is started, so that both have the same time.
+  const nodeClock = openNodeClock({
+    source: clockFile === null ? hostClocks : virtualClocks(clockFile),
+    bootId: boot,
+    spool,
+    problems,
+    tellCatcher: (baseUs, rate) => writeSteadyFile(catcherFolder(dataDir), { boot, baseUs, rate }),
+  })
   let reportSoon = (): void => undefined
   const readDeviceOffer = async () =>
     offerResources(limitTo(await readHostResources(dataDir), configuration.lends))
@@ -202,6 +222,7 @@ async function work(
       if (hints) loop.hint()
     },
     onDisconnected: (error) => log.info({ err: error }, "the node's stream is not open"),
+    clock: nodeClock,
     signal,
   })
   ending.defer(() => uplink.close())
@@ -217,6 +238,7 @@ async function work(
   const parts = [
     loop.run(either),
     runs.run(either),
+    nodeClock.run(either),
     // This runs beside the loop, so that a catcher that does not answer delays nothing else.
     measuring.keep(slivers, either),
     collect({ spool, slivers, dataDir, intervalMs, babelSocket, log, signal: either }),

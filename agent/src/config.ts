@@ -45,6 +45,8 @@ export interface AgentConfiguration {
   readonly healthIntervalS: number
   /** The path of babeld's socket for readers, from which links and routes are measured; null: they are not. */
   readonly babelSocket: string | null
+  /** The file with the clock of a virtual node (`clock/source.ts`); null: the node has the host's clock. */
+  readonly clockFile: string | null
   /** Whether a hint of the server makes the agent poll at once; `off` makes it a plain poller, for comparison. */
   readonly hints: boolean
   readonly logLevel: (typeof logLevels)[number]
@@ -72,6 +74,7 @@ const meanings = {
   POLL_S: 'seconds between two looks at what is wanted',
   HEALTH_INTERVAL_S: "seconds between two readings of the node's health",
   BABEL_SOCKET: "the path of babeld's socket for readers",
+  CLOCK_FILE: 'the file with the clock of a virtual node',
   HINTS: "whether the server's hints are followed",
   LOG_LEVEL: 'how much is logged',
 } as const
@@ -111,7 +114,8 @@ export function readAgentConfiguration(
     rebootCommand: read('REBOOT_COMMAND'),
     pollS: parseSeconds('POLL_S', read('POLL_S') ?? '60'),
     healthIntervalS: parseSeconds('HEALTH_INTERVAL_S', read('HEALTH_INTERVAL_S') ?? '10'),
-    babelSocket: parseSocket(read('BABEL_SOCKET')),
+    babelSocket: parseOptionalPath('BABEL_SOCKET', read('BABEL_SOCKET')),
+    clockFile: parseOptionalPath('CLOCK_FILE', read('CLOCK_FILE')),
     hints: choose('HINTS', read('HINTS') ?? 'on', switches) === 'on',
     logLevel: choose('LOG_LEVEL', read('LOG_LEVEL') ?? 'info', logLevels),
   })
@@ -145,8 +149,8 @@ function parsePath(name: Setting, found: string): string {
   return found.length > 1 ? found.replace(/\/+$/u, '') : found
 }
 
-function parseSocket(found: string | null): string | null {
-  return found === null ? null : parsePath('BABEL_SOCKET', found)
+function parseOptionalPath(name: Setting, found: string | null): string | null {
+  return found === null ? null : parsePath(name, found)
 }
 
 function parsePrefix(found: string | null): string | null {

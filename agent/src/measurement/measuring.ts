@@ -180,7 +180,8 @@ export function measureFolder(dataDir: string, sliverId: string): string {
   return join(dataDir, 'measure', sliverId)
 }
 
-function catcherFolder(dataDir: string): string {
+/** Return the folder of the catcher. */
+export function catcherFolder(dataDir: string): string {
   return join(dataDir, 'catchers')
 }
 

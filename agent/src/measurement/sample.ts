@@ -15,7 +15,17 @@ export const SampleShape = Type.Object({
 /** The `source` of the node's own samples. */
 export const nodeSource = 'node'
 
-/** The clock of samples: microseconds since the epoch, in steps of a millisecond. */
+let readClockUs = (): number => Date.now() * 1000
+
+/**
+ * The clock of samples: microseconds since the epoch. It is the node's steady clock, see `NodeClock`; before that is open, the wall clock in steps of a
+ * millisecond.
+ */
 export function nowUs(): number {
-  return Date.now() * 1000
+  return readClockUs()
+}
+
+/** Set the clock of samples. A process has one. It must return whole microseconds. */
+export function setSampleClock(read: () => number): void {
+  readClockUs = read
 }

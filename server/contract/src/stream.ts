@@ -6,7 +6,8 @@ import { FieldValue } from './field-value.ts'
  *
  * The agent sends `hello`. The server answers `welcome` with the last sequence number of that spool that it has committed (0: none). The agent sends `batch`es
  * from the next number on, at most {@link maxUnackedRecords} unacknowledged. The server answers `ack` only after it has committed. `changed` is a hint to pull
- * the target now. Where `welcome` allows it, the agent also polls here: `look` names the versions that it has, and `seen` says whether they are current. Either
+ * the target now. Where `welcome` allows it, the agent also polls here: `look` names the versions that it has, and `seen` says whether they are current; and it
+ * asks for the server's time: `time`, which is answered at once. Either
  * side pings after {@link streamPingMs} of silence, and closes the connection after {@link streamSilenceMs}.
  */
 export const streamSubprotocol = 'community-lab.stream.v1'
@@ -50,12 +51,17 @@ export const Look = Type.Object({
   report: Type.Union([Type.String({ maxLength: 128 }), Type.Null()]),
 })
 export type Look = Static<typeof Look>
+/** A question for the server's time. `sent_us` is the time of the agent's own clock, in microseconds; the answer repeats it. */
+export const TimeAsked = Type.Object({ type: Type.Literal('time'), sent_us: Type.Integer() })
+export type TimeAsked = Static<typeof TimeAsked>
 export const Welcome = Type.Object({
   type: Type.Literal('welcome'),
   spool: Type.String(),
   committed_seq: Type.Integer({ minimum: 0 }),
   /** Whether the server answers `look`. */
   looks: Type.Optional(Type.Boolean()),
+  /** Whether the server answers `time`. */
+  times: Type.Optional(Type.Boolean()),
 })
 export const Ack = Type.Object({
   type: Type.Literal('ack'),
@@ -71,10 +77,23 @@ export const Seen = Type.Object({
 })
 export type Seen = Static<typeof Seen>
 
+/**
+ * The server's time, in microseconds since the epoch: `server_us` has steps of `resolution_us`, and is rounded down. `utc_error_s` is how far it may be from UTC,
+ * in the words of the server's chronyd; null when it has none.
+ */
+export const TimeAnswered = Type.Object({
+  type: Type.Literal('time'),
+  sent_us: Type.Integer(),
+  server_us: Type.Integer(),
+  resolution_us: Type.Number({ minimum: 0 }),
+  utc_error_s: Type.Union([Type.Number({ minimum: 0 }), Type.Null()]),
+})
+export type TimeAnswered = Static<typeof TimeAnswered>
+
 /** A message of an agent. */
-export const AgentFrame = Type.Union([Hello, Batch, Look])
+export const AgentFrame = Type.Union([Hello, Batch, Look, TimeAsked])
 export type AgentFrame = Static<typeof AgentFrame>
 
 /** A message of a server. */
-export const ServerFrame = Type.Union([Welcome, Ack, Changed, Seen])
+export const ServerFrame = Type.Union([Welcome, Ack, Changed, Seen, TimeAnswered])
 export type ServerFrame = Static<typeof ServerFrame>

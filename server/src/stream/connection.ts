@@ -34,6 +34,8 @@ export interface StreamOptions {
   sliceGroup(sliceId: number): Promise<number | null>
   /** Answer the node's poll. */
   poll(has: Look): Promise<Omit<Seen, 'type'>>
+  /** How far the server's clock may be from UTC, in seconds; null when nobody says so. */
+  utcErrorS?(): number | null
   /** Called once, after the agent got its `welcome`. */
   onWelcomed(): void
   onError(error: unknown): void
@@ -76,7 +78,13 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
   async function welcome(frame: StreamFrame & { type: 'hello' }): Promise<void> {
     const start = { nodeId: node.id, node: node.name, spool: frame.spool }
     const committedSeq = await store.begin({ ...start, firstSeq: frame.first_seq })
-    send({ type: 'welcome', spool: frame.spool, committed_seq: committedSeq, looks: true })
+    send({
+      type: 'welcome',
+      spool: frame.spool,
+      committed_seq: committedSeq,
+      looks: true,
+      times: true,
+    })
     onWelcomed()
   }
 
@@ -123,6 +131,20 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
       release()
       if (isPolling) refuse('the look before is not answered yet')
       else answerPoll(frame).catch(fail)
+      return
+    }
+    if (frame.type === 'time') {
+      release()
+      const serverUs = Date.now() * 1000
+      const utcErrorS = options.utcErrorS?.() ?? null
+      const { sent_us: sentUs } = frame
+      send({
+        type: 'time',
+        sent_us: sentUs,
+        server_us: serverUs,
+        resolution_us: 1000,
+        utc_error_s: utcErrorS,
+      })
       return
     }
     if (frame.type === 'hello') {

@@ -3,6 +3,7 @@ import {
   Look,
   maxBatchRecords,
   SampleRecord,
+  TimeAsked,
   type ServerFrame,
 } from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
@@ -19,6 +20,7 @@ export type FaultyRecord = Unreadable
 export type StreamFrame =
   | Static<typeof Hello>
   | Look
+  | TimeAsked
   | {
       readonly type: 'batch'
       readonly spool: string
@@ -35,6 +37,7 @@ const Numbered = Type.Object({
 const Envelope = Type.Union([
   Hello,
   Look,
+  TimeAsked,
   Type.Object({
     type: Type.Literal('batch'),
     spool: Type.String(),

@@ -13,6 +13,7 @@ import { Value } from 'typebox/value'
 import type { WebSocket } from 'ws'
 import type { Spool } from '../spool/spool.ts'
 import { createPolls, type Poll } from './poll.ts'
+import { createTimeExchange, type StreamClock } from './time-exchange.ts'
 
 const AnyFrame = Type.Object({ type: Type.String() })
 const frameTypes: ReadonlySet<string> = new Set(
@@ -29,6 +30,8 @@ export interface SessionOptions {
   /** Called when the server has welcomed the node, with the function that polls over this connection; null when the server does not answer `look`. */
   readonly onWelcome: (poll: Poll | null) => void
   readonly onChanged: () => void
+  /** Gets the server's time, where the server tells it. */
+  readonly clock?: StreamClock | undefined
   readonly signal: AbortSignal
 }
 
@@ -82,10 +85,15 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
   }
 
   const polls = createPolls((look) => void send(look).catch(fail))
+  const times =
+    options.clock === undefined
+      ? null
+      : createTimeExchange(options.clock, (asked) => void send(asked).catch(fail))
 
   function welcome({
     committed_seq: committedSeq,
     looks: answersLooks,
+    times: answersTimes,
   }: Extract<ServerFrame, { type: 'welcome' }>): void {
     if (spool.isOutrun(committedSeq)) {
       spool.renew()
@@ -97,6 +105,7 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     nextSeq = Math.max(spool.firstSeq, committedSeq + 1)
     ackedSeq = nextSeq - 1
     options.onWelcome(answersLooks === true ? polls.now : null)
+    if (answersTimes === true) times?.begin()
     pump()
   }
 
@@ -121,6 +130,7 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     if (frame === null) return
     if (frame.type === 'changed') options.onChanged()
     else if (frame.type === 'seen') polls.settle(frame)
+    else if (frame.type === 'time') times?.take(frame)
     else if (frame.spool !== spool.id) return
     else if (frame.type === 'welcome') welcome(frame)
     else acknowledge(frame.committed_seq)
@@ -165,6 +175,7 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     clearTimeout(closing)
     clearTimeout(pinging)
     polls.settle(null)
+    times?.end()
     unsubscribe()
     signal.removeEventListener('abort', stop)
   }

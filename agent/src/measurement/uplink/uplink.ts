@@ -4,6 +4,7 @@ import { askedDelayMs, backoffMs } from '@community-lab/contract'
 import type { Spool } from '../spool/spool.ts'
 import type { Poll } from './poll.ts'
 import { runSession } from './session.ts'
+import type { StreamClock } from './time-exchange.ts'
 
 /** The delay before the node connects again. The jitter spreads the connections of many nodes. */
 const backoff = { firstMs: 200, longestMs: 10_000, jitter: 0.5 }
@@ -21,6 +22,8 @@ export interface UplinkOptions {
   readonly onConnected?: () => void
   /** Called with the reason when a connection has ended or could not be opened. The next attempt follows. */
   readonly onDisconnected?: (error: unknown) => void
+  /** Gets the server's time, where the server tells it. */
+  readonly clock?: StreamClock
   readonly signal: AbortSignal
 }
 
@@ -63,6 +66,7 @@ export function createUplink(options: UplinkOptions): Uplink {
         options.onConnected?.()
       },
       onChanged: options.onChanged,
+      clock: options.clock,
       signal,
     })
   }

@@ -5,6 +5,7 @@ import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { writeSteadyFile } from '../../../../agent/src/clock/steady-file.ts'
 import { createSliverStreams } from '../../../../agent/src/measurement/catcher/sliver-streams.ts'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
 import { createFolder, processesOf, readAll, runWriter, valuesOf, waitForRecords } from './world.ts'
@@ -26,6 +27,32 @@ it('catches the lines of all slivers by one process, and each in its own folder'
   await Promise.all(slivers.slice(1).map((id) => catchers.remove(id)))
   expect(processesOf(join(folder.path, 'catchers'))).toHaveLength(1)
   await catchers.remove('1@1')
+  await catchers.stop()
+  await spool.close()
+})
+
+it('gives lines the time of the steady clock, whatever the wall clock says, and follows it when the agent moves it', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const dir = join(folder.path, 'catchers')
+  const boot = readFileSync(bootPath, 'utf8').trim()
+  const monotonicUs = (): number => Number(process.hrtime.bigint() / 1000n)
+  const steady = (baseUs: number): boolean => writeSteadyFile(dir, { boot, baseUs, rate: 1.001 })
+  expect(steady(1e15)).toBe(true)
+  const catchers = createSliverStreams({ spool, dir })
+  const write = (line: string) => writeFile(join(folder.path, 'measure/measure'), line)
+  await catchers.ensure(sliver, join(folder.path, 'measure'))
+  const before = monotonicUs()
+  await write('count value=1\n')
+  const [first] = await waitForRecords(spool, 1)
+  expect(first?.time_us).toBeGreaterThanOrEqual(1e15 + Math.floor(before * 1.001))
+  expect(first?.time_us).toBeLessThanOrEqual(1e15 + Math.ceil(monotonicUs() * 1.001))
+  expect(steady(2e15)).toBe(true)
+  // The catcher has read the new base when it answers a later request.
+  await catchers.ensure('other', join(folder.path, 'other'))
+  await write('count value=2\n')
+  const [, second] = await waitForRecords(spool, 2)
+  expect(second?.time_us).toBeGreaterThan(2e15)
   await catchers.stop()
   await spool.close()
 })

@@ -95,6 +95,7 @@ function serve(
         socket.send(JSON.stringify({ type: 'seen', target: frame.target === '"1"', report: true }))
         return
       }
+      if (frame.type === 'time') throw new TypeError('it was not offered')
       const committedSeq = () => state.committed.at(-1)?.seq ?? 0
       const answer = (type: string) =>
         socket.send(

@@ -97,7 +97,13 @@ describe('a node’s stream', () => {
     await using server = await startApp(folder.dir)
     {
       using agent = new Agent(server)
-      expect(await agent.greet()).toEqual({ type: 'welcome', spool, committed_seq: 0, looks: true })
+      expect(await agent.greet()).toEqual({
+        type: 'welcome',
+        spool,
+        committed_seq: 0,
+        looks: true,
+        times: true,
+      })
       for (let from = 1; from <= 1000; from += 100) agent.send(batch(from, from + 99))
       let committed = 0
       while (committed < 1000) {

@@ -32,6 +32,7 @@ it('needs a data folder alone', () => {
     pollS: 60,
     healthIntervalS: 10,
     babelSocket: null,
+    clockFile: null,
     hints: true,
     logLevel: 'info',
   })
@@ -58,6 +59,7 @@ it('reads every setting, and ignores what is not its own', () => {
     COMMUNITY_LAB_AGENT_POLL_S: '0.5',
     COMMUNITY_LAB_AGENT_HEALTH_INTERVAL_S: '1',
     COMMUNITY_LAB_AGENT_BABEL_SOCKET: '/run/babeld.sock',
+    COMMUNITY_LAB_AGENT_CLOCK_FILE: '/clocks/n1.json',
     COMMUNITY_LAB_AGENT_HINTS: 'off',
     COMMUNITY_LAB_AGENT_LOG_LEVEL: 'debug',
   })
@@ -78,6 +80,7 @@ it('reads every setting, and ignores what is not its own', () => {
     pollS: 0.5,
     healthIntervalS: 1,
     babelSocket: '/run/babeld.sock',
+    clockFile: '/clocks/n1.json',
     hints: false,
     logLevel: 'debug',
   })
