@@ -1,5 +1,5 @@
+import type { Point } from '@community-lab/contract'
 import type { Kind } from '../argument.ts'
-import type { DeclaredColumns } from '../run/sample-tables.ts'
 import type { TestbedProgram } from '../run/start-testbed-run.ts'
 import type { SliceHandle } from '../sliver/slice-handle.ts'
 
@@ -7,8 +7,8 @@ import type { SliceHandle } from '../sliver/slice-handle.ts'
 export interface MeasurementPlan {
   /** The programs of the run. Slivers that do the same share one program: a run has at most 16 programs of 64 KiB together. `COMMUNITY_LAB_SLIVER` tells a program where it runs. */
   readonly programs: readonly TestbedProgram[]
-  /** The tables that the programs make. They exist from the beginning, with all of their columns. */
-  readonly tables: Readonly<Record<string, DeclaredColumns>>
+  /** What the programs write. The tables exist from the beginning, with all of their columns. */
+  readonly points: readonly Point[]
   /** How long the programs run by themselves, in milliseconds. The nodes end what is left of them a minute later. */
   readonly expectedMs: number
 }

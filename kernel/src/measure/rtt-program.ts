@@ -1,85 +1,103 @@
-import { measurePath } from '@community-lab/contract'
-import { quote } from '../ssh/quote.ts'
-import { findPing } from '../run/ping.ts'
-
-/** The probes of slivers. */
-export interface RttProgramOptions {
-  /** The slivers to probe. A sliver does not probe itself. */
-  readonly peers: readonly {
-    readonly sliver: string
-    readonly name: string
-    readonly address: string
-  }[]
-  /** The time between two probes, in milliseconds. */
-  readonly everyMs: number
-  /** The number of probes to each peer. */
-  readonly count: number
-  /** The path to which samples are written; default: the sliver's measurement path. */
-  readonly to?: string
-}
-
-/** A probe without an answer after this time, or after the time between probes if that is longer, is lost. */
-const patienceMs = 1_000
+import { prober } from './prober.ts'
 
 /**
- * Write the script that measures round-trip times with iputils' ping and writes a sample for each probe. An answer to a probe that is lost already is a sample
- * of its own with `late=true`; a second answer is one with `duplicate=true`.
+ * The program that measures round trips from one sliver to many at the same time, by ICMPv6 echo. Its memory does not grow with time: what is known of a peer is a bit for each of
+ * the latest 65,536 probes. The time of each probe travels with it, as ping's does; its answer is timed by the kernel. A clock that is set meanwhile does not change what was
+ * measured: the difference between the two clocks travels too.
  *
- * Source: the output of iputils' ping with -O: `64 bytes from A: icmp_seq=N ttl=T time=M ms`, `no answer yet for icmp_seq=N`, `N packets transmitted, …`. Its
- * sequence numbers have 16 bits.
+ * Probes to several peers are spread over the time between two probes, and those of several slivers too, so that they do not meet at one link.
+ *
+ * Settings: `every_ns`, `patience_ns`, `count`, `bytes` (of payload); lines `from` and `to` of slivers. No sliver probes itself.
+ *
+ * Sources: RFC 2681, round-trip delay for IPPM; RFC 6673, round-trip packet loss; RFC 4443, 4.1 and 4.2, echo.
  */
-export function rttProgram({ peers, everyMs, count, to = measurePath }: RttProgramOptions): string {
-  const grace = Math.max(1, Math.ceil(patienceMs / everyMs))
-  const seconds = (everyMs / 1000).toFixed(3)
-  const lines = peers.map(({ sliver, address, name }) => `${sliver} ${address} ${name}`)
-  return `#!/bin/sh
-${findPing}
-probe() {
-  LC_ALL=C $ping -n -O -i ${seconds} -c ${count} -W 1 "$1" 2>&1 |
-    awk -v peer="$2" -v run="$COMMUNITY_LAB_RUN" -v fifo=${quote(to)} -v grace=${grace} '${reader}' || echo "no probe of $2 was sent" >> failed
+export const rttProgram = String.raw`${prober}
+my ($every, $patience, $count, $bytes) = @option{qw(every_ns patience_ns count bytes)};
+my (@peers, $rank, $sources);
+$sources = 0;
+for (@lines) {
+  my ($what, $id, $name, $host) = @$_;
+  if ($what eq 'from') { $rank = $sources if $id eq $own; $sources++; next }
+  next if $id eq $own;
+  my $address = address($host);
+  push(@peers, {index => scalar @peers, name => $name, address => $address, to => pack_sockaddr_in6(0, $address), given => 0, last => 0, seen => '',
+    map { $_ => 0 } qw(sent unsent received lost late duplicate)});
 }
-rm -f failed
-while read -r sliver address name; do
-  [ "$sliver" = "$COMMUNITY_LAB_SLIVER" ] || probe "$address" "$name" &
-done << 'peers'
-${lines.join('\n')}
-peers
-wait
-test ! -e failed
-`
+$rank //= 0;
+socket(my $socket, AF_INET6, SOCK_RAW, 58) or die "a socket of ICMPv6: $!\n";
+prepare($socket);
+# Of ICMPv6, only answers to echo are received. Source: RFC 3542, 3.2.
+my $filter = pack('L8', map { $_ == 4 ? 0xfffffffd : 0xffffffff } 0 .. 7);
+setsockopt($socket, 58, 1, $filter) or die "the filter of ICMPv6: $!\n";
+open(my $random, '<', '/dev/urandom') or die "/dev/urandom: $!\n";
+read($random, my $cookie, 8);
+close($random);
+my $id = unpack('n', $cookie);
+my $padding = "\0" x ($bytes > 40 ? $bytes - 40 : 0);
+my ($ring, $n) = (65536, scalar @peers);
+tool('community-lab round-trip', '1');
+sub lose {
+  my ($peer, $seq) = @_;
+  $peer->{lost}++;
+  put("rtt lost=true seq_no=$seq peer=\"$peer->{name}\"");
 }
-
-const reader = `
-function put(fields) {
-  print "rtt " fields " peer=\\"" peer "\\" run=\\"" run "\\"" > fifo
-  close(fifo)
+sub send_probe {
+  my ($peer, $seq) = @_;
+  vec($peer->{seen}, $seq % $ring, 1) = 0;
+  my $time = now(0);
+  my $payload = $cookie . pack('q3', $seq, $time, $time - now(1)) . pack('q', $peer->{index}) . $padding;
+  my $echo = pack('C2 n3', 128, 0, 0, $id, $seq & 0xffff) . $payload;
+  if (defined send($socket, $echo, 0, $peer->{to})) { $peer->{sent}++; return }
+  print STDERR "to $peer->{name}: $!\n" if !$peer->{unsent}++;
 }
-function lose(s) {
-  if (s in known) return
-  known[s] = "lost"
-  put("lost=true seq_no=" s)
+sub take {
+  my ($data, $from, $got, $hops) = @_;
+  return if length($data) < 48 || substr($data, 8, 8) ne $cookie;
+  my ($seq, $time, $difference, $index) = unpack('q4', substr($data, 16, 32));
+  my $peer = $peers[$index];
+  return if !defined $peer || $from ne $peer->{address};
+  return if $seq > $peer->{last} || $seq <= $peer->{last} - $ring;
+  my $rtt = $got - $time - (now(0) - now(1) - $difference);
+  my ($more, $is_seen) = ('', vec($peer->{seen}, $seq % $ring, 1));
+  vec($peer->{seen}, $seq % $ring, 1) = 1;
+  if ($is_seen) { $peer->{duplicate}++; $more = ' duplicate=true' }
+  elsif ($seq <= $peer->{given} || $rtt > $patience) {
+    lose($peer, $seq) if $seq > $peer->{given};
+    $peer->{late}++; $more = ' late=true';
+  } else { $peer->{received}++ }
+  my $ttl = defined $hops ? " ttl=$hops" : '';
+  put(sprintf('rtt rtt_s=%.6f lost=false seq_no=%d%s%s peer="%s"', $rtt / 1e9, $seq, $ttl, $more, $peer->{name}));
 }
-function member(key) {
-  if (!match($0, key "=[0-9.]+")) return ""
-  return substr($0, RSTART + length(key) + 1, RLENGTH - length(key) - 1)
-}
-/icmp_seq=[0-9]+/ {
-  s = member("icmp_seq") + base
-  while (s < last - 32768) { base += 65536; s += 65536 }
-  if (s > last) last = s
-  time = member("time")
-  if (time != "") {
-    more = known[s] == "lost" ? " late=true" : known[s] == "answered" ? " duplicate=true" : ""
-    known[s] = "answered"
-    put(sprintf("rtt_s=%.6f lost=false seq_no=%d ttl=%d%s", time / 1000, s, member("ttl"), more))
+# The probes of all peers are one series: probe K is number int(K / N) + 1 of peer K mod N. In the same order, they are given up.
+my $begin = now(1) + $every * $rank / (($sources || 1) * $n);
+my ($next, $total, @waiting) = (0, $count * $n);
+until ($stop || $next == $total && !@waiting) {
+  while (my @packet = receive($socket)) { take(@packet) }
+  my $now = now(1);
+  while (@waiting && $waiting[0][0] <= $now) {
+    my (undef, $peer, $seq) = @{shift @waiting};
+    $peer->{given} = $seq;
+    lose($peer, $seq) if !vec($peer->{seen}, $seq % $ring, 1);
   }
-  while (given < last - grace) lose(++given)
-  next
+  my $due = $next == $total ? undef : $begin + $every * $next / $n;
+  if (defined $due && $due <= $now) {
+    # After a pause, as of a suspended host, the series goes on. It does not catch up.
+    $begin += $now - $due if $now - $due > $every;
+    my ($peer, $seq) = ($peers[$next % $n], int($next / $n) + 1);
+    $peer->{last} = $seq;
+    send_probe($peer, $seq);
+    push(@waiting, [now(1) + $patience, $peer, $seq]);
+    $next++;
+    next;
+  }
+  # What has been answered is not waited for.
+  shift @waiting while @waiting && $waiting[0][2] > $waiting[0][1]{given} && vec($waiting[0][1]{seen}, $waiting[0][2] % $ring, 1) && ($waiting[0][1]{given} = $waiting[0][2]);
+  last if $next == $total && !@waiting;
+  my $until = @waiting && (!defined $due || $waiting[0][0] < $due) ? $waiting[0][0] : $due;
+  wait_until($until, $socket);
 }
-/packets transmitted/ { sent = $1; next }
-{ print > "/dev/stderr" }
-END {
-  while (given < sent) lose(++given)
-  exit last == 0
-}
+for my $peer (@peers) { put("rtt_count peer=\"$peer->{name}\" " . join(' ', map { "$_=$peer->{$_}" } qw(sent unsent received lost late duplicate))) }
+flush_lines();
+exit(143) if $stop;
+exit((grep { $_->{sent} == 0 } @peers) ? 1 : 0);
 `

@@ -1,84 +1,99 @@
-import { LabError } from '@community-lab/contract'
-import { checkArgument, durationMs, wholeNumber, type Kind } from '../argument.ts'
-import { chooseSlivers } from '../run/start.ts'
-import type { SliverOrNode } from '../sliver/slice-handle.ts'
+import {
+  bool,
+  count,
+  integer,
+  optional,
+  point,
+  seconds,
+  text,
+  type RowOf,
+} from '@community-lab/contract'
+import { checkArgument, durationMs, wholeNumber } from '../argument.ts'
+import { anyone, chooseEnds, requireRate, type EndsOptions } from './ends.ts'
 import type { MeasureOptions, StandardMeasurement } from './measurement.ts'
+import { endLine, settings } from './prober.ts'
 import { rttProgram } from './rtt-program.ts'
+import { toolPoint } from './tool.ts'
 
 /** What to measure. */
-export interface RttOptions extends MeasureOptions {
-  /** The slivers that send probes, or the names of their nodes; the text `all`: every sliver. */
-  readonly from: SliverOrNode | readonly SliverOrNode[]
-  /** The slivers that answer, given in the same way. No sliver probes itself. */
-  readonly to: SliverOrNode | readonly SliverOrNode[]
-  /** The time between two probes, in whole milliseconds: 2 to 3 600 000. */
+export interface RttOptions extends MeasureOptions, EndsOptions {
+  /** The time between two probes of a pair, in whole milliseconds: 2 to 3 600 000. */
   readonly everyMs: number
   /** The duration, in whole milliseconds: at least `everyMs`, at most seven days. */
   readonly forMs: number
+  /** The bytes of a probe, without headers: 40 to 1400; default 56, as ping's. On the wire there are 48 more, and those of the link. */
+  readonly payloadBytes?: number
 }
 
-const anyone: Kind = { expected: 'slivers or nodes', is: (value) => value !== null }
+/** A probe without an answer after this time, or after the time between probes if that is longer, is lost. */
+const patienceMs = 1_000
+
+const rttPoint = point('rtt', {
+  peer: text('the node that was probed'),
+  rtt_s: optional(seconds('round trip; null: no answer came in time')),
+  lost: bool(
+    'no answer came within a second, or within the time between two probes if that is longer',
+  ),
+  seq_no: integer('number of the probe, from 1, for each pair of slivers'),
+  ttl: optional(integer('hop limit of the answer: 64, less one for each router')),
+  late: optional(bool('the answer came after its probe was given up, which is an earlier row')),
+  duplicate: optional(bool('the probe had been answered before')),
+})
+
+const rttCountPoint = point('rtt_count', {
+  peer: text('the node that was probed'),
+  sent: count('probes that were sent'),
+  unsent: count('probes that could not be sent; each is a lost one, too'),
+  received: count('probes that were answered in time'),
+  lost: count('probes without an answer in time'),
+  late: count('lost probes that were answered later'),
+  duplicate: count('further answers'),
+})
 
 /** One probe, as a row of `rtt`. */
-export interface RttRow {
-  /** When the result was known: when the answer came, or when the probe was given up. */
-  readonly time: Date
-  /** The node that sent the probe, and its sliver. */
-  readonly node: string
-  readonly sliver: string
-  /** The node that was probed. */
-  readonly peer: string
-  /** The round-trip time, in seconds; null: no answer came in time. */
-  readonly rtt_s: number | null
-  readonly lost: boolean
-  /** The sequence number, from 1, for each pair of slivers. */
-  readonly seq_no: number
-  /** The hop limit of the answer: 64, less one for each router. Null: there was no answer. */
-  readonly ttl: number | null
-  /** True: this answer came after its probe was given up, which is an earlier row. */
-  readonly late: boolean | null
-  /** True: the probe had been answered before. */
-  readonly duplicate: boolean | null
-  readonly run: string
-  /** The order in which rows arrived at the server. */
-  readonly landed: number
-}
+export type RttRow = RowOf<typeof rttPoint>
 
 /** The tables of a run of `measure('rtt', …)`. */
 export interface RttTables {
   readonly rtt: RttRow
+  /** One row for each pair of slivers, at the end. */
+  readonly rtt_count: RowOf<typeof rttCountPoint>
+  readonly tool: RowOf<typeof toolPoint>
 }
 
-const rttColumns = {
-  peer: 'VARCHAR',
-  rtt_s: 'DOUBLE',
-  lost: 'BOOLEAN',
-  seq_no: 'DOUBLE',
-  ttl: 'DOUBLE',
-  late: 'BOOLEAN',
-  duplicate: 'BOOLEAN',
-  run: 'VARCHAR',
-} as const
-
-/** Round-trip times, by iputils' ping. See `Slice.measure`. */
+/**
+ * Round-trip times and losses by ICMPv6 echo. See `Slice.measure`.
+ *
+ * Sources: RFC 2681 (round-trip delay), RFC 6673 (round-trip loss).
+ */
 export const rttMeasurement: StandardMeasurement<RttOptions> = {
-  kinds: { from: anyone, to: anyone, everyMs: durationMs, forMs: durationMs },
-  plan(slice, { from, to, everyMs, forMs }) {
+  kinds: {
+    from: anyone,
+    to: anyone,
+    everyMs: durationMs,
+    forMs: durationMs,
+    payloadBytes: wholeNumber(40, 1400, 'bytes'),
+  },
+  plan(slice, { everyMs, forMs, payloadBytes = 56, ...ends }) {
     checkArgument('everyMs', everyMs, wholeNumber(2, 3_600_000, 'milliseconds'))
     checkArgument('forMs', forMs, wholeNumber(everyMs, 7 * 86_400_000, 'milliseconds'))
-    const targets = chooseSlivers(slice, to)
-    const sources = chooseSlivers(slice, from).filter((source) =>
-      targets.some(({ id }) => id !== source.id),
-    )
-    if (sources.length === 0)
-      throw new LabError('LAB_ARGUMENT_INVALID', {
-        argument: 'to',
-        found: 'the same sliver as from',
-        expected: 'another sliver',
-      })
-    // The same program for all: it does not probe the sliver in which it runs.
-    const peers = targets.map(({ id, node, address }) => ({ sliver: id, name: node, address }))
-    const script = rttProgram({ peers, everyMs, count: Math.round(forMs / everyMs) })
-    return { programs: [{ on: sources, script }], tables: { rtt: rttColumns }, expectedMs: forMs }
+    const { sources, targets, pairs } = chooseEnds(slice, ends)
+    requireRate(everyMs, { most: targets.length, all: pairs.length })
+    const options = {
+      every_ns: everyMs * 1e6,
+      patience_ns: Math.max(patienceMs, everyMs) * 1e6,
+      count: Math.round(forMs / everyMs),
+      bytes: payloadBytes,
+    }
+    // The same for all: a program does not probe the sliver in which it runs.
+    const lines = [
+      ...sources.map((sliver) => ['from', sliver.id]),
+      ...targets.map((sliver) => endLine('to', sliver)),
+    ]
+    return {
+      programs: [{ on: sources, script: rttProgram, args: [settings(options, lines)] }],
+      points: [rttPoint, rttCountPoint, toolPoint],
+      expectedMs: forMs + patienceMs,
+    }
   },
 }

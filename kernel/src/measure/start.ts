@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { columnsOfPoint, type Point } from '@community-lab/contract'
 import { abortSignal, checkArgument, checkOptions, oneOf, type Kind } from '../argument.ts'
 import { runName } from '../run/start.ts'
+import type { DeclaredColumns } from '../run/sample-tables.ts'
 import { startTestbedRun } from '../run/start-testbed-run.ts'
 import type { TestbedRun } from '../run/testbed-run.ts'
 import type { Session } from '../session.ts'
@@ -33,10 +35,22 @@ export function startMeasurement<Name extends MeasurementName>(
   },
 ): Promise<TestbedRun<Measurements[Name]['tables']>> {
   const standard: StandardMeasurement<Measurements[Name]['options']> = measurements[measurement]
-  const { programs, tables, expectedMs } = standard.plan(slice, options)
+  const { programs, points, expectedMs } = standard.plan(slice, options)
   const { name = createName(measurement) } = options
   const limitMs = expectedMs + overtimeMs
-  return startTestbedRun(session, slice, { name, programs, limitMs, tables, signal })
+  const tables = tablesOf(points)
+  return startTestbedRun(session, slice, { name, programs, limitMs, points, tables, signal })
+}
+
+function tablesOf(points: readonly Point[]): Readonly<Record<string, DeclaredColumns>> {
+  return Object.fromEntries(
+    points.map((point) => [
+      point.name,
+      Object.fromEntries(
+        columnsOfPoint(point).map(({ name, type }) => [name, type === 'BIGINT' ? 'DOUBLE' : type]),
+      ),
+    ]),
+  )
 }
 
 /** Make the name of a run: the measurement, the time (UTC) and six random hexadecimal digits. */

@@ -233,8 +233,9 @@ export class Slice implements SliceHandle {
   /**
    * Start a standard measurement: a run of the testbed whose programs are known.
    *
-   * `rtt`: round-trip times with iputils' ping from the slivers `from`. Each probe is a row of `rtt`: `rtt_s` (seconds; null, with `lost` true, when no answer
-   * came within a second, or within the time between probes if that is longer), `seq_no`, `ttl`, `peer` (the name of the other node), `run`.
+   * `rtt`: round-trip times by ICMPv6 echo from the slivers `from` (RFC 2681, RFC 6673). Each probe is a row of `rtt`: `rtt_s` (seconds; null, with `lost` true, when no
+   * answer came within a second, or within the time between probes if that is longer), `seq_no`, `ttl`, `peer` (the name of the other node), `run`. The rows of `rtt_count`
+   * count them for each pair at the end.
    *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN, LAB_SLIVER_NO_ADDRESS; LAB_RUN_EXISTS, LAB_RUN_TOO_MANY.
    */

@@ -6,6 +6,7 @@ import {
   accessSync,
   constants,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   writeFileSync,
@@ -16,7 +17,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 
 /**
- * The sliver template "tiny": busybox, dropbear, ping, fping and iperf3 of the installed Debian packages, with the libraries that they need.
+ * The sliver template "tiny": busybox, dropbear, perl, ping, fping, iperf3 and traceroute of the installed Debian packages, with the libraries that they need.
  * The same packages give the same archive, byte for byte. Needs no root.
  */
 
@@ -30,6 +31,8 @@ const programs = [
   { name: 'ping', at: 'usr/bin/ping', package: 'iputils-ping' },
   { name: 'fping', at: 'usr/bin/fping', package: 'fping' },
   { name: 'iperf3', at: 'usr/bin/iperf3', package: 'iperf3' },
+  { name: 'perl', at: 'usr/bin/perl', package: 'perl-base' },
+  { name: 'traceroute', at: 'usr/bin/traceroute', package: 'traceroute' },
 ]
 const folders = {
   755: 'bin dev etc etc/dropbear home lib lib64 mnt proc root run sbin sys usr usr/bin usr/lib usr/sbin var var/log',
@@ -89,6 +92,7 @@ function collectEntries() {
     addFile(entries, at, path)
     for (const library of librariesOf(path)) addFile(entries, library.slice(1), library)
   }
+  addPerlModules(entries)
   for (const [path, text] of Object.entries(texts))
     entries.set(path, { type: 'file', mode: 0o644, content: Buffer.from(text) })
   entries.set('usr/bin/nohup', { type: 'file', mode: 0o755, content: Buffer.from(nohup) })
@@ -133,6 +137,22 @@ function librariesOf(path) {
     return []
   }
   return [...out.matchAll(/(?:=> )?(\/\S+) \(0x/gu)].map((match) => match[1] ?? '')
+}
+
+/**
+ * Add the modules of perl-base. Its tables of Unicode, two thirds of them, are left out: only programs that ask for properties of characters (`\\p{…}`) read them.
+ * @param {Map<string, Entry>} entries
+ */
+function addPerlModules(entries) {
+  const path = find('perl', 'perl-base')
+  const list = 'print join("\\n", grep { m{/perl-base$} } @INC)'
+  const [folder = ''] = execFileSync(path, ['-e', list], { encoding: 'utf8' }).split('\n')
+  if (folder === '') throw new Error("perl is not Debian's; install Debian's package perl-base")
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name)
+    if (entry.isFile() && !file.startsWith(join(folder, 'unicore')))
+      addFile(entries, file.slice(1), file)
+  }
 }
 
 /** Link every applet of busybox, unless another program has its path. @param {Map<string, Entry>} entries */

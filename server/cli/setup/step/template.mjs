@@ -11,7 +11,7 @@ import { contentHash, isStamped, removeStamp, writeStamp } from '../stamp.mjs'
 /** @typedef {import('../setup.mjs').Setup} Setup */
 
 const source = 'server/cli/setup/tiny-template.mjs'
-const ingredients = ['busybox', 'dropbear', 'ping', 'fping', 'iperf3']
+const ingredients = ['busybox', 'dropbear', 'ping', 'fping', 'iperf3', 'perl', 'traceroute']
 
 /** Builds the root file system of slivers from Debian's packages. @type {import('../setup.mjs').Step} */
 export const templateStep = {

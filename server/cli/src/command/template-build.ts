@@ -32,11 +32,15 @@ interface DebianCommandOptions extends BuildCommandOptions {
 export function addTemplateBuild(template: Command, context: Context): void {
   const build = template.command('build').description('build root file systems for slivers')
   withTarget(
-    leaf(build, 'tiny', 'busybox, dropbear, ping, fping and iperf3 of this machine, without root'),
+    leaf(
+      build,
+      'tiny',
+      'busybox, dropbear, perl and tools that measure, of this machine, without root',
+    ),
   ).action((options: BuildCommandOptions) =>
     makeImage(context, 'tiny', {
       ...options,
-      words: "busybox, dropbear, ping, fping and iperf3 of Debian's packages",
+      words: "busybox, dropbear, perl, ping, fping, iperf3 and traceroute of Debian's packages",
       make: (how) => buildTiny(context.checkout, how),
     }),
   )

@@ -27,6 +27,8 @@ const neededPackages = [
   'iputils-ping',
   'fping',
   'iperf3',
+  'traceroute',
+  'curl',
   'procps',
   'ca-certificates',
 ]

@@ -31,7 +31,8 @@ export async function ensureTemplate(
       method: 'POST',
       body: {
         name: tiny,
-        description: "busybox, dropbear, ping, fping and iperf3 of Debian's packages",
+        description:
+          "busybox, dropbear, perl, ping, fping, iperf3 and traceroute of Debian's packages",
         type: 'debian',
         node_archs: [archOf(process.arch, machine())],
         is_active: true,

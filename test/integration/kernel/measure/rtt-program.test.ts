@@ -1,112 +1,65 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { promisify } from 'node:util'
-import { parseLine } from '@community-lab/contract'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
+import { settings } from '../../../../kernel/src/measure/prober.ts'
 import { rttProgram } from '../../../../kernel/src/measure/rtt-program.ts'
+import { rowsOf, runId, runOnLink, type EndProgram } from './link.ts'
 
-const run = promisify(execFile)
-let dir: string
-
-beforeEach(async () => {
-  dir = await mkdtemp(path.join(tmpdir(), 'rtt-'))
+const probes = (count: number): EndProgram => ({
+  at: 'a',
+  sliver: '1@1',
+  script: rttProgram,
+  settings: settings({ every_ns: 200e6, patience_ns: 1500e6, count, bytes: 56 }, [
+    ['from', '1@1'],
+    ['to', '1@1', 'n1', 'fd00::a'],
+    ['to', '1@2', 'n2', 'fd00::b'],
+  ]),
 })
-afterEach(() => rm(dir, { recursive: true }))
 
-/** Run the program in busybox's shell, as in a small template. A ping that prints `lines` replaces the network. */
-async function samples(lines: readonly string[] | null, address = '::1', count = 4) {
-  const to = path.join(dir, 'out')
-  await writeFile(to, '')
-  let script = rttProgram({
-    peers: [
-      { sliver: '1@1', name: 'n1', address },
-      { sliver: '1@2', name: 'n2', address },
-    ],
-    everyMs: 500,
-    count,
-    to,
-  })
-  if (lines !== null) {
-    await writeFile(path.join(dir, 'printed'), lines.join('\n') + '\n')
-    script = script.replace(/\$ping -n [^|]*2>&1/u, `cat ${dir}/printed`)
-  }
-  // Each `>` truncates a file but not a pipe, so append to the file.
-  script = script.replaceAll('> fifo', '>> fifo')
-  await writeFile(path.join(dir, 'probe'), script)
-  const done = await run('busybox', ['sh', 'probe'], {
-    cwd: dir,
-    env: { ...process.env, COMMUNITY_LAB_RUN: 'r', COMMUNITY_LAB_SLIVER: '1@1' },
-  }).then(
-    () => 0,
-    (error: unknown) => (error instanceof Error && 'code' in error ? error.code : null),
-  )
-  const text = await readFile(to, 'utf8')
-  const rows = text.split('\n').filter((line) => line !== '')
-  const fields = rows.map((line) => {
-    const parsed = parseLine(line)
-    if (!parsed.ok) throw new Error(parsed.reason)
-    return parsed.fields
-  })
-  return { exitCode: done, fields }
+/**
+ * Answers echo instead of the kernel: the second probe never, the fourth twice, and the first one when the tenth has come, which is later than anybody waits. What
+ * is not of this measurement it answers too.
+ */
+const answers = String.raw`#!/usr/bin/perl
+use strict; use warnings; use Socket;
+socket(my $socket, AF_INET6, SOCK_RAW, 58) or die $!;
+my %kept;
+while (my $from = recv($socket, my $echo, 65535, 0)) {
+  my ($type, $seq) = unpack('C x5 n', $echo);
+  next if $type != 128;
+  substr($echo, 0, 4) = pack('C n x', 129, 0);
+  $kept{$seq} = $echo;
+  next if $seq <= 2;
+  send($socket, pack('C2 n3', 129, 0, 0, 7, $seq) . ('other' x 20), 0, $from);
+  send($socket, $echo, 0, $from) for 1 .. ($seq == 4 ? 2 : 1);
+  send($socket, $kept{1}, 0, $from) if $seq == 10;
 }
+`
 
-const answer = (seq: number, more = '') =>
-  `64 bytes from ::1: icmp_seq=${seq} ttl=62 time=20.5 ms${more}`
-const silent = (seq: number) => `no answer yet for icmp_seq=${seq}`
-
-it('makes a sample of each probe, with the peer and the run', async () => {
-  const { exitCode, fields } = await samples(null)
-  expect(exitCode).toBe(0)
-  expect(fields.map((field) => field['seq_no'])).toEqual([1, 2, 3, 4])
-  expect(fields[0]).toMatchObject({ lost: false, ttl: 64, peer: 'n2', run: 'r' })
+it('makes a sample of each probe, and counts them', async () => {
+  const result = await runOnLink([probes(3)])
+  expect(result).toMatchObject({ exitCode: 0, stderr: '' })
+  const rtt = rowsOf(result, 'rtt')
+  expect(rtt.map((row) => row['seq_no'])).toEqual([1, 2, 3])
+  for (const row of rtt) expect(row).toMatchObject({ lost: false, ttl: 64, peer: 'n2', run: runId })
+  const counts = { peer: 'n2', sent: 3, unsent: 0, received: 3, lost: 0, late: 0, duplicate: 0 }
+  expect(rowsOf(result, 'rtt_count')).toEqual([{ ...counts, run: runId }])
+  expect(rowsOf(result, 'tool')).toMatchObject([{ tool: 'community-lab round-trip' }])
 })
 
-it('makes a sample without a time of each probe that got no answer, including the last ones', async () => {
-  const lines = [
-    answer(1),
-    silent(2),
-    silent(3),
-    answer(4),
-    answer(5),
-    '7 packets transmitted, 3 received',
-  ]
-  const { fields } = await samples(lines, '::1', 7)
-  const lost = fields.filter((field) => field['lost'])
-  expect(lost.map((field) => field['seq_no'])).toEqual([2, 3, 6, 7])
-  expect(lost.every((field) => !('rtt_s' in field))).toBe(true)
-  expect(fields.find((field) => field['seq_no'] === 4)?.['rtt_s']).toBe(0.0205)
+it('counts lost probes, late answers and further answers, each exactly once', async () => {
+  const responder: EndProgram = { at: 'b', sliver: '1@2', script: answers, background: true }
+  const quiet = 'nsenter -t $b -n sysctl -qw net.ipv6.icmp.echo_ignore_all=1'
+  const result = await runOnLink([responder, probes(10)], quiet)
+  const rtt = rowsOf(result, 'rtt')
+  expect(rtt.filter((row) => row['lost']).map((row) => row['seq_no'])).toEqual([1, 2])
+  expect(rtt.filter((row) => row['late'])).toMatchObject([{ seq_no: 1, lost: false }])
+  expect(rtt.filter((row) => row['duplicate'])).toMatchObject([{ seq_no: 4 }])
+  expect(rtt).toHaveLength(12)
+  const counts = { sent: 10, unsent: 0, received: 8, lost: 2, late: 1, duplicate: 1 }
+  expect(rowsOf(result, 'rtt_count')).toMatchObject([counts])
 })
 
-it('waits a second before it counts a probe as lost, and marks late and duplicate answers', async () => {
-  const lines = [
-    silent(1),
-    answer(1),
-    answer(2),
-    silent(3),
-    answer(4),
-    answer(5),
-    answer(6),
-    answer(3),
-    answer(6, ' (DUP!)'),
-  ]
-  const { fields } = await samples([...lines, '6 packets transmitted, 6 received'], '::1', 6)
-  expect(fields.filter((field) => field['seq_no'] === 1)).toMatchObject([{ lost: false }])
-  expect(fields.filter((field) => field['seq_no'] === 3)).toMatchObject([
-    { lost: true },
-    { late: true },
-  ])
-  expect(fields.filter((field) => field['duplicate'])).toMatchObject([{ seq_no: 6 }])
-})
-
-it('goes on counting when ping’s sequence numbers begin again', async () => {
-  const lines = [65534, 65535, 0, 1].map((seq) => answer(seq))
-  const { fields } = await samples(lines)
-  expect(fields.slice(-2).map((field) => field['seq_no'])).toEqual([65536, 65537])
-})
-
-it('fails when no probe could be sent', async () => {
-  const { exitCode, fields } = await samples(['ping: connect: Network is unreachable'])
-  expect([exitCode, fields]).toEqual([1, []])
+it('says that a probe could not be sent, and fails when none could', async () => {
+  const result = await runOnLink([probes(2)], 'ip addr del fd00::a/64 dev w; ip -6 route flush all')
+  expect(result).toMatchObject({ exitCode: 1, stderr: 'to n2: Network is unreachable\n' })
+  expect(rowsOf(result, 'rtt_count')).toMatchObject([{ sent: 0, unsent: 2, lost: 2 }])
 })

@@ -1,0 +1,63 @@
+import { LabError } from '@community-lab/contract'
+import type { Kind } from '../argument.ts'
+import { chooseSlivers } from '../run/start.ts'
+import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
+import type { Sliver } from '../sliver/sliver.ts'
+
+/** From where to where something is measured. */
+export interface EndsOptions {
+  /** The slivers that send, or the names of their nodes; the text `all`: every sliver. */
+  readonly from: SliverOrNode | readonly SliverOrNode[]
+  /** The slivers that receive or answer, given in the same way. No sliver measures to itself. */
+  readonly to: SliverOrNode | readonly SliverOrNode[]
+}
+
+/** The slivers of a measurement. */
+export interface Ends {
+  /** Those that have another sliver to send to. */
+  readonly sources: readonly Sliver[]
+  readonly targets: readonly Sliver[]
+  /** All pairs of a source and another sliver, source by source. */
+  readonly pairs: readonly (readonly [from: Sliver, to: Sliver])[]
+}
+
+export const anyone: Kind = { expected: 'slivers or nodes', is: (value) => value !== null }
+
+/** The most samples per second of one measurement in one sliver, and on all slivers together. Source: what agents take from a sliver (5,000) and the server from a slice (10,000), with room for other programs. */
+const maxRate = { sliver: 2_500, slice: 5_000 }
+
+/** Choose the ends of a measurement. @throws {@link LabError} LAB_ARGUMENT_INVALID when nobody has another sliver to send to; LAB_SLIVER_UNKNOWN. */
+export function chooseEnds(slice: SliceHandle, { from, to }: EndsOptions): Ends {
+  const targets = chooseSlivers(slice, to)
+  const sources = chooseSlivers(slice, from).filter((source) =>
+    targets.some(({ id }) => id !== source.id),
+  )
+  if (sources.length === 0)
+    throw new LabError('LAB_ARGUMENT_INVALID', {
+      argument: 'to',
+      found: 'the same sliver as from',
+      expected: 'another sliver',
+    })
+  const pairs = sources.flatMap((source) =>
+    targets.filter(({ id }) => id !== source.id).map((target) => [source, target] as const),
+  )
+  return { sources, targets, pairs }
+}
+
+/**
+ * Require that the samples of a measurement are not more than what nodes and server take.
+ *
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID, with the shortest time between two probes that is possible.
+ */
+export function requireRate(
+  everyMs: number,
+  { most, all }: { readonly most: number; readonly all: number },
+): void {
+  const leastMs = Math.ceil(Math.max((most * 1000) / maxRate.sliver, (all * 1000) / maxRate.slice))
+  if (everyMs >= leastMs) return
+  throw new LabError('LAB_ARGUMENT_INVALID', {
+    argument: 'everyMs',
+    found: `${everyMs} for ${all} ${all === 1 ? 'pair' : 'pairs'} of slivers, which is ${Math.round((all * 1000) / everyMs)} samples a second`,
+    expected: `at least ${leastMs} for so many; a slice stores ${maxRate.slice} of them a second, and a sliver sends ${maxRate.sliver}`,
+  })
+}
