@@ -10,6 +10,7 @@ import { isName } from './domain/name.ts'
 import { createFileLimit } from './file-limit.ts'
 import { openParquet } from './parquet-file.ts'
 import { streamRows } from './row-stream.ts'
+import { createSharedRows } from './shared-rows.ts'
 import type { TelemetryStore } from './store.ts'
 
 const tags = ['measurements']
@@ -24,7 +25,14 @@ const Run = Type.String({ maxLength: 256 })
 const ListQuery = Type.Object({
   scope: Type.Optional(Type.String({ description: '`node`, or `slice-<id>`', maxLength: 64 })),
 })
-const RowsQuery = Type.Object({ after: Type.Optional(Landed), run: Type.Optional(Run) })
+const RowsQuery = Type.Object({
+  after: Type.Optional(Landed),
+  run: Type.Optional(Run),
+  follow: Type.Optional({
+    ...Type.Enum(['true', 'false'] as const),
+    description: 'false: the rows that there are, and then an event `end`',
+  }),
+})
 const ParquetQuery = Type.Object({
   run: Type.Optional(Run),
   after: Type.Optional({ ...Landed, description: 'the last row that is known, by its `landed`' }),
@@ -38,6 +46,7 @@ export function measurementRoutes(
   { store, dir }: { readonly store: TelemetryStore; readonly dir: string },
 ): void {
   const streams = trackStreams(app)
+  const rows = createSharedRows(store)
   const files = createFileLimit()
   app.get<{ Querystring: Type.Static<typeof ListQuery> }>(
     routes.measurements,
@@ -81,7 +90,8 @@ export function measurementRoutes(
       const after = Number(known ? lastId : (query.after ?? 0))
       const asked = { ...params, after, run: query.run ?? null, limit: maxEventRows }
       const { signal } = streams
-      await streams.track(streamRows(reply, { store, request: asked, signal }))
+      const follows = query.follow !== 'false'
+      await streams.track(streamRows(reply, { rows, request: asked, follows, signal }))
     },
   )
   app.get<{ Params: Place; Querystring: Type.Static<typeof ParquetQuery> }>(

@@ -1,16 +1,16 @@
 import { once } from 'node:events'
-import type { RowBatch } from '@community-lab/contract'
 import type { FastifyReply } from 'fastify'
 import { beginEventStream } from '../http/streams.ts'
-import { measurementKey } from './domain/name.ts'
-import type { TelemetryStore } from './store.ts'
+import type { SharedRows } from './shared-rows.ts'
 import type { RowsRequest } from './store/protocol.ts'
 
 /** Options of {@link streamRows}. */
 export interface RowStreamOptions {
-  readonly store: TelemetryStore
+  readonly rows: SharedRows
   /** The first row to send, and the most rows in one event. */
   readonly request: RowsRequest
+  /** Whether to wait for further rows. Otherwise an event `end` follows the last present row. */
+  readonly follows: boolean
   /** Aborted when the server stops. */
   readonly signal: AbortSignal
 }
@@ -21,18 +21,15 @@ export interface RowStreamOptions {
  */
 export async function streamRows(
   reply: FastifyReply,
-  { store, request, signal: ending }: RowStreamOptions,
+  { rows, request, follows, signal: ending }: RowStreamOptions,
 ): Promise<void> {
   const gone = new AbortController()
   const signal = AbortSignal.any([gone.signal, ending])
   const { raw } = reply
   raw.once('close', () => gone.abort())
   const end = beginEventStream(reply)
-  const key = measurementKey(request.scope, request.name)
   let landed = Promise.withResolvers<undefined>()
-  const unsubscribe = store.onLanded((measurements) => {
-    if (measurements.has(key)) landed.resolve(undefined)
-  })
+  const unsubscribe = rows.onLanded(request, () => landed.resolve(undefined))
   const aborted = new Promise<void>((resolve) => {
     if (signal.aborted) resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })
@@ -42,10 +39,15 @@ export async function streamRows(
     while (!signal.aborted) {
       // Renew it before reading, so that rows that are committed from now on are not missed.
       landed = Promise.withResolvers()
-      const { batch, readTo } = await store.rows({ ...request, after })
+      const { text, readTo, isAll } = await rows.read({ ...request, after })
       after = readTo
-      if (batch === null) await Promise.race([landed.promise, aborted])
-      else if (!raw.write(formatEvent(batch))) await once(raw, 'drain', { signal })
+      if (text !== null && !raw.write(text)) await once(raw, 'drain', { signal })
+      if (!isAll) continue
+      if (!follows) {
+        raw.write('event: end\ndata: {}\n\n')
+        break
+      }
+      await Promise.race([landed.promise, aborted])
     }
   } catch (error) {
     if (!signal.aborted) reply.log.error({ err: error }, 'stream of rows failed')
@@ -53,8 +55,4 @@ export async function streamRows(
     unsubscribe()
     end()
   }
-}
-
-function formatEvent(batch: RowBatch): string {
-  return `id: ${batch.landed}\ndata: ${JSON.stringify(batch)}\n\n`
 }

@@ -83,6 +83,8 @@ export interface RowsAnswer {
   readonly batch: RowBatch | null
   /** All rows up to this number were read. Continue after it. */
   readonly readTo: number
+  /** Whether there are further rows that a request could get now. */
+  readonly hasMore: boolean
 }
 
 /** The rows of a Parquet file. Times are in microseconds since the epoch; null: no limit. */

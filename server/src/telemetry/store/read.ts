@@ -23,7 +23,7 @@ export async function readRows(
   const readTo = Math.max(after, catalog.committedLanded)
   const table = findCommitted(catalog, request)
   const run = table === null ? 'false' : runCondition(table, request.run)
-  if (table === null || run === 'false') return { batch: null, readTo }
+  if (table === null || run === 'false') return { batch: null, readTo, hasMore: false }
   const answer = await connection.runAndReadAll(
     `select ${selectColumns(table, { time: 'epoch_us(time)' })} from ${tableOf(table)}
      where landed > ${after} and landed <= ${readTo} and ${run} limit ${limit}`,
@@ -33,10 +33,12 @@ export async function readRows(
   const found = answer.getRowsJS().map((row) => row.map(toJson))
   const rows = found.slice(0, countWithin(found, maxAnswerCharacters))
   const landed = rows.at(-1)?.[columns.indexOf('landed')]
-  if (typeof landed !== 'number') return { batch: null, readTo }
+  if (typeof landed !== 'number') return { batch: null, readTo, hasMore: false }
+  const hasMore = found.length >= limit || rows.length < found.length
   return {
     batch: { columns, types, rows, landed },
-    readTo: found.length < limit && rows.length === found.length ? readTo : landed,
+    readTo: hasMore ? landed : readTo,
+    hasMore,
   }
 }
 

@@ -103,6 +103,43 @@ describe('rows as server-sent events', () => {
     expect(seqs(await take(readEvents(server, `${rowsPath}?run=b`), 2))).toEqual([2, 4])
   })
 
+  it('cost one query for each commit, however many readers there are', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    const { telemetry } = server.app
+    const { rows } = telemetry
+    let queries = 0
+    telemetry.rows = (request) => {
+      queries++
+      return rows(request)
+    }
+    const readers = Array.from({ length: 20 }, () => readEvents(server, rowsPath))
+    const commits = 10
+    for (let commit = 0; commit < commits; commit++) {
+      const next = readers.map((reader) => reader.next())
+      await telemetry.append(fromNode(samples(3 * commit + 1, 3 * commit + 3)))
+      const events = (await Promise.all(next)).map(({ value }) => value as Event)
+      expect(events.map((event) => seqs([event]))).toEqual(
+        readers.map(() => [3 * commit + 1, 3 * commit + 2, 3 * commit + 3]),
+      )
+    }
+    // A reader may have come before the first commit.
+    expect(queries).toBeLessThanOrEqual(commits + 1)
+    await Promise.all(readers.map((reader) => reader.return(undefined)))
+  })
+
+  it('end after those that there are, when nobody wants more', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    await server.app.telemetry.append(fromNode(samples(1, 2500)))
+    const url = `http://127.0.0.1:${server.port}${rowsPath}?follow=false`
+    const text = await (await fetch(url)).text()
+    expect(text.match(/^id: /gmu)).toHaveLength(3)
+    expect(text.endsWith('event: end\ndata: {}\n\n')).toBe(true)
+    const none = url.replace('/cpu/', '/unknown/')
+    expect(await (await fetch(none)).text()).toContain('event: end')
+  })
+
   it('end when the server stops', async () => {
     await using folder = await makeFolder()
     const server = await startApp(folder.dir)
