@@ -40,6 +40,7 @@ import { historyRoutes } from './route/history.ts'
 import { invitationRoutes } from './route/invitations.ts'
 import { logInRoutes } from './route/log-in.ts'
 import { mailRoutes } from './route/mail.ts'
+import { countRequests, metricsRoutes } from './route/metrics.ts'
 import { agentRoutes, nodeRoutes } from './route/nodes.ts'
 import { hostRoutes } from './route/hosts.ts'
 import { islandRoutes } from './route/islands.ts'
@@ -161,6 +162,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     await dataFiles[Symbol.asyncDispose]()
     await registry[Symbol.asyncDispose]()
   })
+  const metrics = await countRequests(app, { registry, version })
   useContractSchemas(app)
   await app.register(problemPlugin)
   await app.register(helmet, {
@@ -271,6 +273,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     unsubscribeRoutes(routes, registry)
     mailRoutes(routes, { registry, smtp, mail })
     eventRoutes(routes, context)
+    metricsRoutes(routes, context, metrics)
     done()
   })
   stack.move()

@@ -4,6 +4,10 @@
  */
 export const routes = {
   health: '/health',
+  /** GET, operators: metrics of the server, in the text format of Prometheus. */
+  metrics: '/metrics',
+  /** GET: what the nodes measure of themselves, in the same format. */
+  nodeMetrics: '/metrics/nodes',
   base: '/api/',
   events: '/api/events/',
   nodes: '/api/nodes/',

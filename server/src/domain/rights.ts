@@ -42,6 +42,7 @@ const itself = ['node itself'] as const
  */
 export const rights = {
   'read the testbed': { may: 'anybody', object: 'none', changes: false },
+  'read the server’s metrics': { may: operators, object: 'none', changes: false },
   // Samples that nodes measure of themselves are public. For samples of slices the handler checks the right below.
   'read samples': { may: 'anybody', object: 'unnamed', changes: false },
   'read a slice’s samples': { may: ['operator', 'member'], object: 'unnamed', changes: false },

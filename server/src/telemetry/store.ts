@@ -7,6 +7,8 @@ import type { SliceQuota } from './domain/quota.ts'
 import type {
   AppendOutcome,
   AppendRequest,
+  LatestAnswer,
+  LatestRequest,
   ParquetRequest,
   RowsAnswer,
   RowsRequest,
@@ -58,6 +60,8 @@ export interface TelemetryStore {
   /** List every measurement. */
   list(): Promise<readonly Measurement[]>
   rows(request: RowsRequest): Promise<RowsAnswer>
+  /** Read the latest row of each node, and of each combination of texts, in a measurement of the scope `node`. */
+  latest(request: LatestRequest): Promise<LatestAnswer>
   /**
    * Write a Parquet file. Returns false when there is no such measurement. `fromUs` is inclusive, `toUs` is exclusive.
    *
@@ -164,6 +168,7 @@ export async function createTelemetryStore(
     append: (request) => groups.append(request),
     list: () => thread.ask('list', undefined),
     rows: (request) => thread.ask('rows', request),
+    latest: (request) => thread.ask('latest', request),
     writeParquet,
     onLanded(listener) {
       landedListeners.add(listener)

@@ -106,6 +106,19 @@ export interface ParquetRequest extends MeasurementId {
   readonly file: string
 }
 
+/** The latest rows of a measurement of the scope `node` that a reader asks for. */
+export interface LatestRequest {
+  readonly name: string
+  /** Leave out rows before this time, in microseconds since the epoch. */
+  readonly sinceUs: number
+}
+
+/** The latest rows: `node`, `node_id` and the fields of each. */
+export interface LatestAnswer {
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly unknown[])[]
+}
+
 /** The calls of the store's thread. */
 export interface StoreCalls {
   begin(request: SpoolStart): Promise<number>
@@ -113,6 +126,7 @@ export interface StoreCalls {
   append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>
   list(): Promise<readonly Measurement[]>
   rows(request: RowsRequest): Promise<RowsAnswer>
+  latest(request: LatestRequest): Promise<LatestAnswer>
   /** Write a file. Returns false when there is no such measurement, and so no file. */
   parquet(request: ParquetRequest): Promise<boolean>
   /** Cancel a file by the id of its request. */

@@ -39,6 +39,7 @@ const sentences: Readonly<Record<keyof StoreCalls, string>> = {
   append: 'commit samples',
   list: 'list measurements',
   rows: 'read rows',
+  latest: 'read the latest rows',
   parquet: 'write a Parquet file',
   cancel: 'give up a Parquet file',
   close: 'close',

@@ -4,6 +4,7 @@ import { createQueue, messageOf } from '@community-lab/contract/samples'
 import { openDatabase, type StoreDatabase } from './database.ts'
 import { createExports, interruptEveryMs } from './exports.ts'
 import { isFatal, isOfEngine } from './failure.ts'
+import { readLatest } from './latest.ts'
 import { openIngest, type Ingest } from './ingest.ts'
 import type {
   AppendRequest,
@@ -60,6 +61,7 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
         (await surveyTables(database.surveying, ingest.catalog)).map(describeTable),
       ),
     rows: (request) => read(() => readRows(database.reading, ingest.catalog, request)),
+    latest: (request) => survey(() => readLatest(database.surveying, ingest.catalog, request)),
     parquet(request) {
       const { isAnonymous } = request
       return (isAnonymous ? anonymousExports : exports).write(ingest.catalog, request)

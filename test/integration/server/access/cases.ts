@@ -45,6 +45,8 @@ const reads: readonly Case[] = [
   routes.audit,
   routes.journal,
   routes.health,
+  routes.metrics,
+  routes.nodeMetrics,
   routes.measurements,
   routes.users,
   routes.whoami,

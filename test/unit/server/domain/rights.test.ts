@@ -40,6 +40,7 @@ const askers: Readonly<Record<string, Asker>> = {
 // Source: CONFINE, roles and what they may change (its controller's permissions), written out for each right by hand.
 const table: Readonly<Record<RightName, string>> = {
   'read the testbed': 'apxumsngoij',
+  'read the server’s metrics': 'o',
   'read samples': 'apxumsngoij',
   'read a slice’s samples': 'msngo',
   'enrol a node': 'apxumsngoij',
