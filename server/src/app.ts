@@ -66,6 +66,7 @@ import { ensureCertificate, type ServerCertificate } from './tls/certificate.ts'
 import { tunnelPlugin } from './tunnel/tunnel.ts'
 import { createBlobs } from './upload/blobs.ts'
 import { openUploads } from './upload/uploads.ts'
+import { startExport } from './otlp/export.ts'
 import { version } from './version.ts'
 
 /** Options of {@link buildApp}. */
@@ -215,6 +216,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     dir: join(dataDir, 'telemetry'),
     minFreeMiB: configuration.minFreeMiB,
   })
+  if (configuration.otlp !== null) await exportSamples(app, configuration.otlp, dataDir)
   await app.register(streamPlugin, { offlineAfterMs: offlineAfterS * 1000 })
   await app.register(tunnelPlugin)
 
@@ -278,6 +280,24 @@ export async function buildApp(options: AppOptions): Promise<App> {
   })
   stack.move()
   return { app, certificate, context }
+}
+
+/** Send samples to a collector until the application closes. What sends them is loaded only here. */
+async function exportSamples(
+  app: FastifyInstance,
+  { withSlices }: NonNullable<ServerConfiguration['otlp']>,
+  dir: string,
+): Promise<void> {
+  const { createCollector } = await import('./otlp/collector.ts')
+  const exporting = await startExport({
+    store: app.telemetry,
+    collector: createCollector(version),
+    dir,
+    withSlices,
+    onProblem: (error, what) => app.log.warn({ err: error }, what),
+  })
+  // The store is open until then: hooks run in the reverse order of their adding.
+  app.addHook('onClose', () => exporting[Symbol.asyncDispose]())
 }
 
 /** Load what sends mails. It is loaded only where mails are sent, because it takes a twentieth of the processor time of the server's start. */

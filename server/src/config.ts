@@ -29,6 +29,8 @@ export interface ServerConfiguration {
   readonly minFreeMiB: number
   /** The SMTP server for e-mail; null: none is sent. */
   readonly smtp: SmtpSettings | null
+  /** Whether samples are sent to the collector that OpenTelemetry's variables name, and of which scopes; null: none is named. */
+  readonly otlp: { readonly withSlices: boolean } | null
   readonly logLevel: string
   /** The URL of an external PostgreSQL; null: the embedded one. */
   readonly databaseUrl: string | null
@@ -51,6 +53,8 @@ const meanings = {
   MIN_FREE_MIB: 'with less free on the disk of its data no samples are taken, in MiB',
   SMTP_URL: 'the SMTP server that takes e-mail, smtps://user:password@mail.example',
   SMTP_FROM: 'the sender of e-mail, Testbed <testbed@mail.example>',
+  OTLP_SCOPES:
+    'which samples go to the collector of OTEL_EXPORTER_OTLP_ENDPOINT: nodes, or all for those of slices, too',
   LOG_LEVEL: 'fatal, error, warn, info, debug or trace',
 } as const
 type Setting = keyof typeof meanings
@@ -115,6 +119,7 @@ export function readServerConfiguration(
       expected: 'postgres://…',
     })
   const smtp = readSmtp(read, need)
+  const otlp = readOtlp(env, read('OTLP_SCOPES'))
   const origins = (read('ORIGINS') ?? '').split(',').filter((origin) => origin !== '')
   for (const origin of origins)
     if (!URL.canParse(origin) || new URL(origin).origin !== origin)
@@ -135,6 +140,7 @@ export function readServerConfiguration(
     offlineAfterS: integer('OFFLINE_AFTER_S', 30, 86_400),
     minFreeMiB: integer('MIN_FREE_MIB', 1_024, 1_000_000),
     smtp,
+    otlp,
     logLevel,
     databaseUrl: databaseUrl === '' ? null : databaseUrl,
   })
@@ -163,6 +169,27 @@ function readSmtp(
   if (from === null) throw invalid('SMTP_FROM', sender, 'an address, or Name <address>')
   need('PUBLIC_URL')
   return { ...smtp, from }
+}
+
+/** The variables of a collector are those of OpenTelemetry. The library that sends reads the others of them. */
+function readOtlp(
+  env: Readonly<Record<string, string | undefined>>,
+  scopes: string | null,
+): ServerConfiguration['otlp'] {
+  if (scopes !== null && scopes !== 'nodes' && scopes !== 'all')
+    throw invalid('OTLP_SCOPES', scopes, 'nodes or all')
+  const variables = ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT']
+  const variable = variables.find((name) => (env[name] ?? '') !== '')
+  if (variable === undefined) return null
+  const found = env[variable] ?? ''
+  if (!/^https?:$/u.test(URL.canParse(found) ? new URL(found).protocol : ''))
+    // The URL may contain a password.
+    throw new LabError('LAB_CONFIG_INVALID', {
+      variable,
+      found: `${found.split(':')[0] ?? ''}:…`,
+      expected: 'http://… or https://…',
+    })
+  return { withSlices: scopes === 'all' }
 }
 
 function parseListen(text: string | null): ServerConfiguration['listen'] {

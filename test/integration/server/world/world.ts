@@ -114,6 +114,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       origins,
       offlineAfterS,
       minFreeMiB: 1,
+      otlp: null,
       logLevel: 'trace',
       databaseUrl,
     },
