@@ -1,5 +1,11 @@
-import { nodeMeasurements, type DeclaredFields } from '@community-lab/contract/samples'
+import {
+  labelsOf,
+  nodeMeasurements,
+  prometheusNames,
+  type Point,
+} from '@community-lab/contract/samples'
 import type { Metric, Series } from './exposition.ts'
+import { storedPoint } from './stored-point.ts'
 
 /** The latest rows of a measurement of nodes: one for each node and for each combination of its texts, such as an interface. */
 export interface LatestRows {
@@ -15,7 +21,7 @@ export interface LatestRow {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** The prefix of every metric. Source: Prometheus, metric and label naming: a metric has the prefix of its application. */
+/** The prefix of every metric, as of points. Source: Prometheus, metric and label naming: a metric has the prefix of its application. */
 export const metricPrefix = 'community_lab_'
 /** The most rows of one node in a measurement, whatever a node sends. */
 const maxRowsOfNode = 256
@@ -23,13 +29,12 @@ const maxRowsOfNode = 256
 const maxLabelCharacters = 128
 
 /**
- * Make metrics of the latest rows of nodes. Each number that is declared (`nodeMeasurements`) is a metric `community_lab_<measurement>_<field>`: a counter when
- * its name ends with `_total`, else a gauge. Texts are labels. What is not declared is left out, because any node could invent it.
+ * Make metrics of the latest rows of nodes, with the names of points. What is not declared (`nodeMeasurements`) is left out, because any node could invent it.
  */
 export function toMetrics(latest: readonly LatestRows[]): Metric[] {
   return latest.flatMap(({ name, rows }) => {
     const declared = nodeMeasurements[name]
-    return declared === undefined ? [] : metricsOf(name, declared, boundRows(rows))
+    return declared === undefined ? [] : metricsOf(storedPoint(name, declared), boundRows(rows))
   })
 }
 
@@ -48,32 +53,26 @@ export function stateMetric(
   }
 }
 
-function metricsOf(name: string, declared: DeclaredFields, rows: readonly LatestRow[]): Metric[] {
-  const labelled = rows.map((row) => ({ row, labels: labelsOf(row, declared) }))
-  const numbers = Object.keys(declared).filter((field) => declared[field] !== 'text')
-  return numbers.flatMap((field): Metric[] => {
+function metricsOf(point: Point, rows: readonly LatestRow[]): Metric[] {
+  const texts = labelsOf(point)
+  const labelled = rows.map((row) => ({ row, labels: labelsOfRow(row, texts) }))
+  return prometheusNames(point).flatMap(({ field, name, type, help }): Metric[] => {
     const series = labelled.flatMap(({ row, labels }): Series[] => {
       const value = toNumber(row.fields[field])
       return value === null ? [] : [{ labels, value }]
     })
-    if (series.length === 0) return []
-    return [
-      {
-        name: `${metricPrefix}${name}_${field}`,
-        help: `The latest ${field} of ${name}, as each node measures it.`,
-        type: field.endsWith('_total') ? 'counter' : 'gauge',
-        series,
-      },
-    ]
+    return series.length === 0 ? [] : [{ name, help, type, series }]
   })
 }
 
-function labelsOf({ node, nodeId, fields }: LatestRow, declared: DeclaredFields): Series['labels'] {
+function labelsOfRow(
+  { node, nodeId, fields }: LatestRow,
+  texts: readonly string[],
+): Series['labels'] {
   const labels: Record<string, string> = { node, node_id: String(nodeId) }
-  for (const [field, kind] of Object.entries(declared)) {
+  for (const field of texts) {
     const value = fields[field]
-    if (kind === 'text' && typeof value === 'string')
-      labels[field] = value.slice(0, maxLabelCharacters).toWellFormed()
+    if (typeof value === 'string') labels[field] = value.slice(0, maxLabelCharacters).toWellFormed()
   }
   return labels
 }

@@ -1,5 +1,11 @@
-import { decodeNumber, isExactNumber, type RowBatch } from '@community-lab/contract'
-import { maybeUnitOf } from '../../telemetry/domain/unit.ts'
+import {
+  decodeNumber,
+  isExactNumber,
+  openTelemetryNames,
+  type FieldKind,
+  type RowBatch,
+} from '@community-lab/contract'
+import { storedPoint } from '../../metrics/domain/stored-point.ts'
 
 /** A value with its time, for a collector of OpenTelemetry. */
 export interface OtelPoint {
@@ -25,28 +31,11 @@ export interface PointsOf {
   readonly name: string
 }
 
-/** Units in the notation of UCUM. Source: OpenTelemetry, metrics semantic conventions, instrument units. */
-const ucum: Readonly<Record<string, string>> = {
-  s: 's',
-  bytes: 'By',
-  'bit/s': 'bit/s',
-  Hz: 'Hz',
-  '°C': 'Cel',
-  ratio: '1',
-  '%': '%',
-  m: 'm',
-  dBm: 'dB[mW]',
-  dB: 'dB',
-  V: 'V',
-  A: 'A',
-  W: 'W',
-}
 /** Columns that tell of a row as a whole. The others of these names are the server's own. */
 const ofRow = new Set(['time', 'node', 'node_id', 'sliver', 'seq', 'spool', 'landed', 'overflow'])
 
 /**
- * Make metrics of rows: each column of numbers or booleans is the metric `community_lab.<measurement>.<column>`, and the texts of a row are the attributes of its values. Null and
- * what is no finite number have no point.
+ * Make metrics of rows, with the names of points. The texts of a row are the attributes of its values. Null and what is no finite number have no point.
  */
 export function toOtelMetrics({ scope, name }: PointsOf, batch: RowBatch): OtelMetric[] {
   const { columns, types = [] } = batch
@@ -62,17 +51,19 @@ export function toOtelMetrics({ scope, name }: PointsOf, batch: RowBatch): OtelM
     }
     return { at, attributes, timeUs: Number(at('time')) }
   })
-  return own.flatMap((column): OtelMetric[] => {
-    if (isText(column)) return []
-    const points = rows.flatMap(({ at, attributes, timeUs }): OtelPoint[] => {
-      const value = toNumber(at(column))
-      return value === null ? [] : [{ timeUs, attributes, value }]
-    })
-    if (points.length === 0) return []
-    const unit = ucum[maybeUnitOf(column) ?? ''] ?? ''
-    const isCounter = column.endsWith('_total')
-    return [{ name: `community_lab.${name}.${column}`, unit, isCounter, points }]
-  })
+  const kindOf = (column: string): FieldKind => (isText(column) ? 'text' : 'number')
+  const point = storedPoint(name, Object.fromEntries(own.map((column) => [column, kindOf(column)])))
+  return openTelemetryNames(point).flatMap(
+    ({ field, name: metric, instrument, unit }): OtelMetric[] => {
+      const points = rows.flatMap(({ at, attributes, timeUs }): OtelPoint[] => {
+        const value = toNumber(at(field))
+        return value === null ? [] : [{ timeUs, attributes, value }]
+      })
+      return points.length === 0
+        ? []
+        : [{ name: metric, unit, isCounter: instrument === 'counter', points }]
+    },
+  )
 }
 
 function toNumber(value: unknown): number | null {

@@ -134,8 +134,8 @@ describe('the OpenAPI document', () => {
           for (const [type, { schema }] of Object.entries(response.content ?? {}))
             if (type === 'application/json')
               open.push(...findOpen(schema, `${method} ${url} ${status}`))
-    // What users name themselves: properties, the environments of programs; and the parts of the server.
-    const maps = /\/(?:properties|parts|env)$/u
+    // What users name themselves: properties, the fields of points, the environments of programs; and the parts of the server.
+    const maps = /\/(?:properties|parts|env|fields)$/u
     expect(open.filter((place) => !maps.test(place))).toEqual([])
   })
 

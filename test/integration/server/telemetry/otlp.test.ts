@@ -40,7 +40,7 @@ async function startCollector() {
         each.scopeMetrics.flatMap((scope) => scope.metrics),
       )
       return metrics
-        .filter(({ name }) => name.endsWith('.busy_ratio'))
+        .filter(({ name }) => name.endsWith('.cpu.busy'))
         .flatMap(({ gauge }) => gauge.dataPoints.map(({ asDouble }) => asDouble))
     },
     async answer(status: number): Promise<void> {

@@ -43,14 +43,14 @@ it('makes a gauge of each number and boolean, a counter of a total, and attribut
   const metrics = toOtelMetrics({ scope: 'slice-3', name: 'rtt' }, batch)
   expect(metrics).toEqual([
     {
-      name: 'community_lab.rtt.rtt_s',
+      name: 'community_lab.rtt.rtt',
       unit: 's',
       isCounter: false,
       points: [{ timeUs: 1_500_000, attributes: { ...attributes, peer: 'n2' }, value: 0.25 }],
     },
     {
       name: 'community_lab.rtt.lost',
-      unit: '',
+      unit: '1',
       isCounter: false,
       points: [
         { timeUs: 1_500_000, attributes: { ...attributes, peer: 'n2' }, value: 0 },
@@ -58,8 +58,8 @@ it('makes a gauge of each number and boolean, a counter of a total, and attribut
       ],
     },
     {
-      name: 'community_lab.rtt.sent_total',
-      unit: '',
+      name: 'community_lab.rtt.sent',
+      unit: '1',
       isCounter: true,
       points: [{ timeUs: 1_500_000, attributes: { ...attributes, peer: 'n2' }, value: 7 }],
     },
