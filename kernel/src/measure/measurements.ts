@@ -1,9 +1,11 @@
 import type { StandardMeasurement } from './measurement.ts'
+import { oneWayMeasurement, type OneWayOptions, type OneWayTables } from './one-way.ts'
 import { rttMeasurement, type RttOptions, type RttTables } from './rtt.ts'
 
 /** The standard measurements: the options of each, and the types of the rows of its tables. */
 export interface Measurements {
   readonly rtt: { readonly options: RttOptions; readonly tables: RttTables }
+  readonly 'one-way': { readonly options: OneWayOptions; readonly tables: OneWayTables }
 }
 
 export type MeasurementName = keyof Measurements
@@ -13,4 +15,5 @@ export const measurements: {
   readonly [Name in MeasurementName]: StandardMeasurement<Measurements[Name]['options']>
 } = {
   rtt: rttMeasurement,
+  'one-way': oneWayMeasurement,
 }

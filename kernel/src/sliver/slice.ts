@@ -237,6 +237,9 @@ export class Slice implements SliceHandle {
    * answer came within a second, or within the time between probes if that is longer), `seq_no`, `ttl`, `peer` (the name of the other node), `run`. The rows of `rtt_count`
    * count them for each pair at the end.
    *
+   * `one-way`: delay, loss, reordering and duplicates in one direction by UDP packets with numbers (RFC 7679, RFC 7680, RFC 4737). Each packet is a row of `one_way` of the node that receives:
+   * `delay_s`, by the clocks of both nodes as they were, `seq_no`, `lost`, `source` (the name of the node that has sent). The rows of `one_way_count` and `one_way_sent` count them.
+   *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN, LAB_SLIVER_NO_ADDRESS; LAB_RUN_EXISTS, LAB_RUN_TOO_MANY.
    */
   async measure<Name extends MeasurementName>(
