@@ -34,6 +34,7 @@ import { openRegistry } from './registry/open.ts'
 import type { RouteContext } from './route/context.ts'
 import { auditRoutes } from './route/audit.ts'
 import { dataRoutes } from './route/data.ts'
+import { datasetRoutes } from './route/datasets.ts'
 import { eventRoutes } from './route/events.ts'
 import { agreementRoutes, groupRoutes } from './route/groups.ts'
 import { historyRoutes } from './route/history.ts'
@@ -64,6 +65,9 @@ import { describeOwnServer } from './registry/write/servers.ts'
 import { readImages } from './registry/write/template-versions.ts'
 import { ensureCertificate, type ServerCertificate } from './tls/certificate.ts'
 import { tunnelPlugin } from './tunnel/tunnel.ts'
+import { keepPublishing } from './dataset/keep-publishing.ts'
+import { openHealthDataset } from './dataset/publisher.ts'
+import { readRecorded } from './dataset/recorded.ts'
 import { createBlobs } from './upload/blobs.ts'
 import { openUploads } from './upload/uploads.ts'
 import { startExport } from './otlp/export.ts'
@@ -220,6 +224,16 @@ export async function buildApp(options: AppOptions): Promise<App> {
   await app.register(streamPlugin, { offlineAfterMs: offlineAfterS * 1000 })
   await app.register(tunnelPlugin)
 
+  const healthDataset = await openHealthDataset({
+    dir: join(dataDir, 'datasets', 'node-health'),
+    store: app.telemetry,
+    recorded: (period) => readRecorded(registry, period),
+    software: `Community-Lab ${version}`,
+    now: Date.now,
+  })
+  const stopPublishing = keepPublishing(healthDataset, onError)
+  app.addHook('preClose', stopPublishing)
+
   app.addHook('onReady', async () => {
     const { pubkey, addresses } = app.management.serverTincHost()
     const base = { base_uri: new URL(paths.base, configuration.communityUrl).href }
@@ -262,6 +276,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     runRoutes(routes, context)
     templateRoutes(routes, context)
     dataRoutes(routes, context)
+    datasetRoutes(routes, healthDataset)
     userRoutes(routes, context)
     groupRoutes(routes, context)
     agreementRoutes(routes, context)

@@ -139,6 +139,12 @@ export const routes = {
   measurementRows: '/api/measurements/{scope}/{name}/rows',
   /** GET: a Parquet file; `?run=`, `?from=`, `?to=` (RFC 3339). */
   measurementParquet: '/api/measurements/{scope}/{name}/parquet',
+  /** GET: the days of the public dataset of node health, PublishedDay, in order. */
+  healthDays: '/api/datasets/node-health/',
+  /** GET: a HealthManifest. */
+  healthManifest: '/api/datasets/node-health/{day}/manifest.json',
+  /** GET: a Parquet file that the manifest names. It never changes. Ranges of bytes can be asked for. */
+  healthFile: '/api/datasets/node-health/{day}/{file}',
   docs: '/docs',
 } as const
 

@@ -48,6 +48,7 @@ const reads: readonly Case[] = [
   routes.metrics,
   routes.nodeMetrics,
   routes.measurements,
+  routes.healthDays,
   routes.users,
   routes.whoami,
   routes.tokens,

@@ -31,6 +31,8 @@ describe('the matrix of rights', () => {
       `GET ${routes.events}`,
       `GET ${routes.measurementRows}`,
       `GET ${routes.measurementParquet}`,
+      `GET ${routes.healthManifest}`,
+      `GET ${routes.healthFile}`,
       `POST ${routes.enroll}`,
     ]
     const tested = new Set([

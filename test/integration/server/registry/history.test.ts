@@ -10,6 +10,7 @@ import {
 } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readRecorded } from '../../../../server/src/dataset/recorded.ts'
 import { openDatabase } from '../../../../server/src/postgres/database.ts'
 import { pruneHistory } from '../../../../server/src/registry/write/history.ts'
 import { eventually } from '../../../support/eventually.ts'
@@ -89,6 +90,28 @@ describe('the history of a node', () => {
       next = /<([^>]+)>; rel="next"/u.exec(String(answer.headers.link))?.[1]
     }
     expect(parts).toEqual(whole)
+  })
+
+  it('is in the public dataset as everybody reads it', async () => {
+    await using world = await testbeds.start()
+    await world.report(1, { state: 'safe' })
+    await world.report(1)
+    const { db } = world.database
+    const answer = await sql<{ id: number }>`select max(id)::int as id from server_runs`.execute(db)
+    const toMs = Date.now()
+    const period = { fromMs: toMs - 86_400_000, toMs }
+    const run = { id: answer.rows[0]?.id ?? 0 }
+    const [states] = await readRecorded({ db, run }, period)
+    const query = `from=${new Date(period.fromMs).toISOString()}&to=${new Date(toMs).toISOString()}`
+    const history = await get<NodeInterval[]>(
+      world,
+      `${path(routes.nodeHistory, { id: 1 })}?${query}`,
+    )
+    const ofNode = states?.rows.filter(([, , id]) => id === 1) ?? []
+    expect(ofNode.map(([time, , , state, to]) => [time, state, to])).toEqual(
+      history.map(({ from, state, to }) => [new Date(from), state, new Date(to)]),
+    )
+    expect(statesOf(history)).toEqual(['unknown', 'production', 'safe', 'production'])
   })
 
   it('has the node offline from its last sign of life on', async () => {

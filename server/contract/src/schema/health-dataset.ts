@@ -1,0 +1,61 @@
+import Type, { type Static } from 'typebox'
+import { Time } from './common.ts'
+import { MeasurementColumn } from './measurement.ts'
+
+/** A day in UTC, such as `2026-05-04`. */
+export const HealthDay = Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$', maxLength: 10 })
+
+/** A Parquet file of one day: a table, sorted by node and time. */
+export const HealthTable = Type.Object({
+  /** The measurement, such as `node_health`; `node_states` and `sliver_use` are what the server knows. */
+  name: Type.String(),
+  /** The name of the file beside the manifest. Another version of the table has another name, so a file never changes. */
+  file: Type.String(),
+  rows: Type.Integer(),
+  bytes: Type.Integer(),
+  sha256: Type.String(),
+  /** The greatest `landed` of its rows; 0: it has no such column, or no row. */
+  landed: Type.Integer(),
+  /** What a row is. */
+  help: Type.String(),
+  columns: Type.Array(MeasurementColumn),
+})
+export type HealthTable = Static<typeof HealthTable>
+
+/** What was measured of all nodes in one day (UTC), by the time of its samples. */
+export const HealthManifest = Type.Object(
+  {
+    /** The version of this format. */
+    format: Type.Integer(),
+    name: Type.String(),
+    title: Type.String(),
+    day: HealthDay,
+    /** Rises by one when samples came after the day was published. */
+    version: Type.Integer(),
+    written_on: Time,
+    /** The earlier versions, and why there is a later one. */
+    revisions: Type.Array(
+      Type.Object({ version: Type.Integer(), written_on: Time, reason: Type.String() }),
+    ),
+    licence: Type.String(),
+    software: Type.String(),
+    cite_as: Type.String(),
+    tables: Type.Array(HealthTable),
+  },
+  { $id: 'HealthManifest' },
+)
+export type HealthManifest = Static<typeof HealthManifest>
+
+/** A published day. */
+export const PublishedDay = Type.Object(
+  {
+    day: HealthDay,
+    version: Type.Integer(),
+    written_on: Time,
+    rows: Type.Integer(),
+    bytes: Type.Integer(),
+    manifest: Type.String({ description: 'the path of its manifest' }),
+  },
+  { $id: 'PublishedDay' },
+)
+export type PublishedDay = Static<typeof PublishedDay>

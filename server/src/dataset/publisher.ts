@@ -1,0 +1,240 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  HealthManifest,
+  isReadable,
+  nodeMeasurements,
+  type HealthTable,
+  type PublishedDay,
+} from '@community-lab/contract'
+import { isHalfWritten, writeWhole } from '@community-lab/contract/host'
+import { dayMs } from '../domain/day.ts'
+import type { Period } from '../domain/history.ts'
+import { nodeScope } from '../telemetry/domain/name.ts'
+import type { TelemetryStore } from '../telemetry/store.ts'
+import type { DayWriter } from './day-writer.ts'
+import { beginOf, dueDays, formatVersion, listed, makeManifest } from './domain/manifest.ts'
+import type { Recorded } from './recorded.ts'
+
+/** Options of {@link openHealthDataset}. */
+export interface HealthDatasetOptions {
+  /** The folder of the dataset. It is created when it does not exist. */
+  readonly dir: string
+  readonly store: TelemetryStore
+  /** Read what the server itself has recorded in a period. */
+  readonly recorded: (period: Period) => Promise<readonly Recorded[]>
+  /** The name and version of this software. */
+  readonly software: string
+  /** The time in milliseconds since the epoch. */
+  readonly now: () => number
+  /** The most disk that the days take, in bytes; the oldest go first. Default 8 GiB. */
+  readonly maxBytes?: number
+}
+
+/** The public dataset of node health: a folder for each finished day (UTC), with its manifest and its Parquet files. */
+export interface HealthDataset {
+  /** Publish the days that are due, and those anew of which samples came later. Ends early when the signal is aborted. */
+  publish(signal: AbortSignal): Promise<void>
+  /** List the published days, in order. */
+  days(): readonly PublishedDay[]
+  /** Return the manifest of a day; null: it is not published. */
+  manifest(day: string): HealthManifest | null
+  /** Return the path of a file that the manifest of a day names, with its table; null: there is none. */
+  file(day: string, name: string): { readonly path: string; readonly table: HealthTable } | null
+}
+
+/** A day is published so long after its end: nodes' samples come within seconds, when nothing is wrong. */
+const graceMs = 30 * 60_000
+/** The most days that are published, and for how long samples are added to a published day. */
+const maxDays = 400
+const revisedDays = 7
+/** A file that a manifest does not name any more stays so long: a reader may have read the manifest before. */
+const keepUnnamedMs = 3_600_000
+const defaultMaxBytes = 8 * 1024 ** 3
+const manifestFile = 'manifest.json'
+
+/** Open the dataset, and read what is published. A day whose manifest cannot be read is published again. */
+export async function openHealthDataset(options: HealthDatasetOptions): Promise<HealthDataset> {
+  const { dir, store, now } = options
+  const drafts = join(dir, '.drafts')
+  await rm(drafts, { recursive: true, force: true })
+  await mkdir(drafts, { recursive: true, mode: 0o700 })
+  const published = new Map<string, HealthManifest>()
+  for (const day of (await readdir(dir)).filter((name) => beginOf(name) !== null).sort()) {
+    const manifest = await readManifest(join(dir, day))
+    if (manifest?.day === day) published.set(day, manifest)
+  }
+
+  /** Write the samples of a day that landed after the given one into a file, and use it. Returns null when there is no such measurement. */
+  async function withSamples<T>(
+    { name, after }: { readonly name: string; readonly after: number },
+    { fromMs, toMs }: Period,
+    { signal, use }: { readonly signal: AbortSignal; readonly use: (file: string) => Promise<T> },
+  ): Promise<T | null> {
+    const file = join(drafts, `${randomUUID()}.parquet`)
+    const asked = { scope: nodeScope, name, run: null, after, fromUs: fromMs * 1000 }
+    const reader = { reader: 'node-health', isAnonymous: false }
+    try {
+      const isThere = await store.writeParquet(
+        { ...asked, toUs: toMs * 1000, ...reader, file },
+        signal,
+      )
+      return isThere ? await use(file) : null
+    } finally {
+      await rm(file, { force: true })
+    }
+  }
+
+  /** Tell of which measurements samples of a published day have come since; null: of none. */
+  async function findLate(
+    { tables, day }: HealthManifest,
+    { writer, signal }: Work,
+  ): Promise<string | null> {
+    const late: string[] = []
+    for (const name of Object.keys(nodeMeasurements)) {
+      const after = tables.find((table) => table.name === name)?.landed ?? 0
+      const use = (file: string): Promise<number> => writer.count(file)
+      const rows = await withSamples({ name, after }, periodOf(day), { signal, use })
+      if (rows !== null && rows > 0) late.push(`${name} ${rows}`)
+    }
+    return late.length === 0 ? null : `rows that came later: ${late.join(', ')}`
+  }
+
+  async function publishDay(day: string, reason: string | null, { writer, signal }: Work) {
+    const period = periodOf(day)
+    const tables: HealthTable[] = []
+    for (const name of Object.keys(nodeMeasurements)) {
+      const use = (file: string): Promise<HealthTable> => writer.sorted(name, file)
+      const table = await withSamples({ name, after: 0 }, period, { signal, use })
+      if (table !== null) tables.push(table)
+    }
+    for (const recorded of await options.recorded(period))
+      tables.push(await writer.recorded(recorded))
+    const before = published.get(day)
+    const manifest = makeManifest({
+      day,
+      tables,
+      software: options.software,
+      writtenMs: now(),
+      replaces: before === undefined ? null : { manifest: before, reason: reason ?? '' },
+    })
+    // The manifest makes the day published, and is written last. What a killed server has left is not named by any manifest.
+    const text = `${JSON.stringify(manifest, null, 2)}\n`
+    await writeWhole(join(dir, day, manifestFile), text, 0o644)
+    published.set(day, manifest)
+  }
+
+  async function withWriter(day: string, work: (writer: DayWriter) => Promise<void>) {
+    const folder = join(dir, day)
+    await mkdir(folder, { recursive: true, mode: 0o755 })
+    // It is loaded only here: most of the time, a server does not need a second DuckDB.
+    const { openDayWriter } = await import('./day-writer.ts')
+    await using writer = await openDayWriter(folder)
+    await work(writer)
+    await removeUnnamed(folder, published.get(day), now())
+  }
+
+  async function removeOldest(): Promise<void> {
+    const days = [...published.keys()].sort()
+    let bytes = days.reduce((sum, day) => sum + sizeOf(published.get(day)), 0)
+    const oldestMs = now() - (maxDays + 1) * dayMs
+    for (const day of days) {
+      const isOld = (beginOf(day) ?? 0) < oldestMs
+      if (!isOld && bytes <= (options.maxBytes ?? defaultMaxBytes)) break
+      bytes -= sizeOf(published.get(day))
+      published.delete(day)
+      await rm(join(dir, day), { recursive: true, force: true })
+      forgotten = day
+    }
+  }
+
+  /** The latest day that was removed for its disk. It is not published again. */
+  let forgotten = ''
+
+  return {
+    async publish(signal) {
+      const firstMs = await firstSampleMs(store)
+      if (firstMs === null) return
+      const due = dueDays({ firstMs, nowMs: now(), graceMs, most: maxDays })
+      const first = [...published.keys()].sort()[0] ?? ''
+      for (const day of due) {
+        if (signal.aborted) return
+        const manifest = published.get(day)
+        if (manifest === undefined) {
+          // Days before the first one were removed.
+          if (day <= forgotten || (first !== '' && day < first)) continue
+          await withWriter(day, (writer) => publishDay(day, null, { writer, signal }))
+        } else if (now() - (beginOf(day) ?? 0) <= (revisedDays + 1) * dayMs + graceMs) {
+          await withWriter(day, async (writer) => {
+            const reason = await findLate(manifest, { writer, signal })
+            if (reason !== null) await publishDay(day, reason, { writer, signal })
+          })
+        }
+      }
+      await removeOldest()
+    },
+    days: () =>
+      [...published.keys()]
+        .sort()
+        .flatMap((day) => published.get(day) ?? [])
+        .map(listed),
+    manifest: (day) => published.get(day) ?? null,
+    file(day, name) {
+      const table = published.get(day)?.tables.find(({ file }) => file === name)
+      return table === undefined ? null : { path: join(dir, day, table.file), table }
+    },
+  }
+}
+
+interface Work {
+  readonly writer: DayWriter
+  readonly signal: AbortSignal
+}
+
+function periodOf(day: string): Period {
+  const fromMs = beginOf(day) ?? 0
+  return { fromMs, toMs: fromMs + dayMs }
+}
+
+function sizeOf(manifest: HealthManifest | undefined): number {
+  return manifest?.tables.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0
+}
+
+/** Return the time of the first sample of nodes; null: there is none. */
+async function firstSampleMs(store: TelemetryStore): Promise<number | null> {
+  const times = (await store.list())
+    .filter(({ scope, name }) => scope === nodeScope && Object.hasOwn(nodeMeasurements, name))
+    .map(({ first_time: time }) => (time === null ? Number.NaN : Date.parse(time)))
+    .filter((ms) => !Number.isNaN(ms))
+  return times.length === 0 ? null : Math.min(...times)
+}
+
+/** Read the manifest of a day; null when it is of another version, damaged, or names a file that is not there. */
+async function readManifest(folder: string): Promise<HealthManifest | null> {
+  try {
+    const manifest: unknown = JSON.parse(await readFile(join(folder, manifestFile), 'utf8'))
+    if (!isReadable(HealthManifest, manifest) || manifest.format !== formatVersion) return null
+    for (const { file, bytes } of manifest.tables)
+      if ((await stat(join(folder, file))).size !== bytes) return null
+    return manifest
+  } catch {
+    // It is written again.
+    return null
+  }
+}
+
+async function removeUnnamed(
+  folder: string,
+  manifest: HealthManifest | undefined,
+  nowMs: number,
+): Promise<void> {
+  const named = new Set([manifestFile, ...(manifest?.tables ?? []).map(({ file }) => file)])
+  for (const name of await readdir(folder)) {
+    if (named.has(name)) continue
+    const path = join(folder, name)
+    const { mtimeMs } = await stat(path)
+    if (isHalfWritten(name) || nowMs - mtimeMs > keepUnnamedMs)
+      await rm(path, { recursive: true, force: true })
+  }
+}
