@@ -1,6 +1,6 @@
 /**
  * Make the dataset `node-health` again: `npm run dataset`. It starts a virtual testbed of five nodes, keeps their slivers busy, injects failures at
- * known times, and writes what the nodes measured of themselves as Parquet, with a manifest. Takes about four minutes; needs what `npm start` sets up.
+ * known times (a partition, a link that flaps, a node whose power fails three times), and writes what the nodes measured of themselves as Parquet, with a manifest. Takes about four minutes; needs what `npm start` sets up.
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,25 +12,54 @@ import { startVirtualTestbed } from './virtual-testbed.ts'
 const folder = import.meta.dirname
 const healthIntervalS = 1
 
-/** What is done to the testbed, by seconds since the first. */
-const script = [
-  { atS: 30, what: 'links of n3 cut', act: (lab: Lab) => lab.virtual().node('n3', 'cut') },
-  { atS: 75, what: 'links of n3 back', act: (lab: Lab) => lab.virtual().node('n3', 'start') },
-  { atS: 110, what: 'n5 powered off', act: (lab: Lab) => lab.virtual().node('n5', 'stop') },
-  { atS: 145, what: 'n5 powered on', act: (lab: Lab) => lab.virtual().node('n5', 'start') },
-  { atS: 180, what: 'end', act: () => Promise.resolve() },
-] as const
+interface Fault {
+  readonly atS: number
+  readonly what: string
+  readonly act: (lab: Lab) => Promise<void>
+}
 
-/** Slivers of n1 to n4 send to each other at a steady rate, and n2's computes a third of the time: something to see in every column. */
+/** A link that goes up and down: how often, and the seconds of a cut and from one cut to the next. */
+const flaps = { count: 6, fromS: 60, cutS: 4, everyS: 9 } as const
+/** A node whose power fails: the times at which it does, in seconds, and how long it is off. */
+const powerFailures = { atS: [125, 145, 165], offS: 7 } as const
+
+/** What is done to the testbed, by seconds since the first. */
+const script: readonly Fault[] = [
+  { atS: 10, what: 'links of n3 cut', act: (lab) => lab.virtual().node('n3', 'cut') },
+  { atS: 45, what: 'links of n3 back', act: (lab) => lab.virtual().node('n3', 'start') },
+  ...Array.from({ length: flaps.count }, (_, index): readonly Fault[] => {
+    const atS = flaps.fromS + index * flaps.everyS
+    return [
+      { atS, what: 'link n3-n4 cut', act: (lab) => lab.virtual().cutLink('n3', 'n4') },
+      {
+        atS: atS + flaps.cutS,
+        what: 'link n3-n4 back',
+        act: (lab) => lab.virtual().restoreLink('n3', 'n4'),
+      },
+    ]
+  }).flat(),
+  ...powerFailures.atS.flatMap((atS): readonly Fault[] => [
+    { atS, what: 'n5 powered off', act: (lab) => lab.virtual().node('n5', 'stop') },
+    {
+      atS: atS + powerFailures.offS,
+      what: 'n5 powered on',
+      act: (lab) => lab.virtual().node('n5', 'start'),
+    },
+  ]),
+  { atS: 195, what: 'end', act: () => Promise.resolve() },
+]
+
+/** Slivers send to each other at a steady rate, and n2's computes most of the time: something to see in every column. */
 const load = `
 i=0
 while [ $i -lt 3000 ]; do
   ping -c 1 -s 1000 -W 1 "$1" >/dev/null 2>&1
-  [ "$2" = busy ] && head -c 3000000 /dev/zero | sha256sum >/dev/null
+  [ "$2" = busy ] && head -c 30000000 /dev/zero | sha256sum >/dev/null
   usleep 50000
   i=$((i + 1))
 done`
 
+const from = new Date()
 const home = await mkdtemp(join(tmpdir(), 'cl-data-'))
 try {
   await using testbed = await startVirtualTestbed(home, {
@@ -54,10 +83,10 @@ async function record(lab: Lab): Promise<void> {
     const { exitCode } = await sliver.exec(command, { input: load })
     if (exitCode !== 0) throw new Error(`the load did not start on ${sliver.node}`)
   }
-  const from = new Date()
+  const firstMs = Date.now()
   const faults: { time: string; what: string }[] = []
   for (const { atS, what, act } of script) {
-    await delay(Math.max(0, from.getTime() + atS * 1000 - Date.now()))
+    await delay(Math.max(0, firstMs + atS * 1000 - Date.now()))
     console.log(`${atS} s: ${what}`)
     faults.push({ time: new Date().toISOString(), what })
     await act(lab)
@@ -69,7 +98,8 @@ async function record(lab: Lab): Promise<void> {
     if (file.endsWith('.parquet')) await rm(join(folder, file))
   const written = await health.export(folder, {
     name: 'node-health',
-    title: 'Health of five virtual nodes through a partition and a power failure',
+    title:
+      'Health of five virtual nodes: a partition, a flapping link, power failures and an overloaded node',
     licence: 'CC-BY-4.0',
     made_by: 'npm run dataset (datasets/node-health/make.ts)',
     made_on: {
@@ -77,9 +107,13 @@ async function record(lab: Lab): Promise<void> {
       arch: nodes[0]?.arch ?? null,
       health_interval_s: healthIntervalS,
     },
+    // The first samples are those of the agents' first rounds, which have all routes.
     from: from.toISOString(),
     to: to.toISOString(),
     time: 'column time: UTC, microseconds, by the clock of the node; all virtual nodes share one clock',
+    load: "n2's sliver computes most of the time; those of all nodes send pings to each other",
+    provenance:
+      'measured by real agents on namespaces of one machine; the faults were made on purpose, at the times that `faults` names',
     faults,
   })
   console.log(written)

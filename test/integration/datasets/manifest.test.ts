@@ -88,6 +88,19 @@ describe('the dataset node-health', () => {
     expect(Number(row?.['widest_gap_s'])).toBeLessThan(3)
   })
 
+  it('has each of the six cuts of the link that flaps, as both of its ends saw them', async () => {
+    const cuts = await ask(`
+      select node, neighbour_address as peer, count(*)::integer as cuts
+      from (select *, lag(usable) over (partition by node, neighbour_address order by time) as was
+        from '${file('node_links')}')
+      where was and not usable group by all order by cuts desc, node limit 2`)
+    // n3 was cut off once, too, with this link.
+    expect(cuts).toEqual([
+      { node: 'n3', peer: 'fe80::4', cuts: 7 },
+      { node: 'n4', peer: 'fe80::3', cuts: 7 },
+    ])
+  })
+
   it('has nothing from the node that was off while it was', async () => {
     const faults = readManifest('node-health').faults
     const at = (what: string) => faults.find((fault) => fault.what === what)?.time ?? ''
