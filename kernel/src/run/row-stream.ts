@@ -8,14 +8,21 @@ import {
   routes,
   RowBatch,
 } from '@community-lab/contract'
-import { checkArgument, count as aCount } from '../argument.ts'
+import { aFunction, checkArgument, count as aCount } from '../argument.ts'
 import { asTable, rowColumns, type Shown } from '../display/table.ts'
 import { readEvents } from '../http/event-stream.ts'
 import type { Session } from '../session.ts'
 import type { Row } from './value.ts'
 
-/** Rows as they land at the server. Each occurs once. */
+/**
+ * Rows as they land at the server, from the first on. Each occurs once. Each call, and each `for await`, reads them anew. A reader that is slower than the programs delays
+ * nobody, and needs no more memory: what it has not read yet stays at the server.
+ */
 export interface RowStream<T extends object = Row> extends AsyncIterable<T> {
+  /** Call a function with each row, in the order of landing, until the run has ended. When it returns a promise, the next row waits for that. */
+  forEach(work: (row: T) => unknown): Promise<void>
+  /** Wait until the run has ended. Returns all rows, which must fit into memory. */
+  toArray(): Promise<Shown<T>>
   /** Wait for the first `count` rows. Returns fewer when the run ends before. */
   take(count: number): Promise<Shown<T>>
 }
@@ -25,6 +32,8 @@ export interface RowSelection {
   readonly scope: string
   readonly name: string
   readonly run?: string
+  /** Read the rows with a greater `landed`; default: all. */
+  readonly after?: number
   readonly signal: AbortSignal
 }
 
@@ -40,23 +49,53 @@ export interface LandedRows {
  */
 export async function* readRows(
   { http }: Session,
-  { scope, name, run, signal }: RowSelection,
+  { scope, name, run, after = 0, signal }: RowSelection,
 ): AsyncGenerator<LandedRows, never, undefined> {
-  let landed = 0
+  let landed = after
   const events = readEvents(http, path(routes.measurementRows, { scope, name }), {
-    after: '0',
+    after: String(after),
     signal,
     ...(run === undefined ? {} : { query: { run } }),
     isPassing: (error) => error.retryable || error.code === 'LAB_MEASUREMENT_UNKNOWN',
   })
   for await (const message of events) {
     if (message.is === 'connected') continue
-    const batch: unknown = JSON.parse(message.event.data)
-    if (!isReadable(RowBatch, batch) || batch.landed <= landed) continue
-    landed = batch.landed
-    yield { rows: batch.rows.map((values) => toRow(batch, values)), landed }
+    const found = rowsOf(message.event.data)
+    if (found === null || found.landed <= landed) continue
+    landed = found.landed
+    yield found
   }
   throw new LabError('LAB_INTERNAL', { what: 'a stream without an end has ended' })
+}
+
+/**
+ * Read the rows that have landed after the given one, and wait for no others. Only a part of them is in memory at a time, however slowly they are taken.
+ */
+export async function* readPresentRows(
+  { http }: Session,
+  { scope, name, run, after = 0, signal }: RowSelection,
+): AsyncGenerator<LandedRows, void, undefined> {
+  let landed = after
+  const events = readEvents(http, path(routes.measurementRows, { scope, name }), {
+    after: String(after),
+    signal,
+    query: { ...(run === undefined ? {} : { run }), follow: 'false' },
+    isPassing: (error) => error.retryable,
+  })
+  for await (const message of events) {
+    if (message.is === 'connected') continue
+    if (message.event.event === 'end') return
+    const found = rowsOf(message.event.data)
+    if (found === null || found.landed <= landed) continue
+    landed = found.landed
+    yield found
+  }
+}
+
+function rowsOf(data: string): LandedRows | null {
+  const batch: unknown = JSON.parse(data)
+  if (!isReadable(RowBatch, batch)) return null
+  return { rows: batch.rows.map((values) => toRow(batch, values)), landed: batch.landed }
 }
 
 /** Make a row stream from a source that yields single rows. */
@@ -65,6 +104,18 @@ export function rowStream<T extends object>(
 ): RowStream<T> {
   const stream: RowStream<T> = {
     [Symbol.asyncIterator]: read,
+    async forEach(work) {
+      checkArgument('what is called with each row', work, aFunction)
+      for await (const row of read()) {
+        const working = work(row)
+        if (working instanceof Promise) await working
+      }
+    },
+    async toArray() {
+      const rows: T[] = []
+      for await (const row of read()) rows.push(row)
+      return asTable(rows, () => rowColumns(rows))
+    },
     async take(count) {
       checkArgument('the count of rows', count, aCount)
       const rows: T[] = []
@@ -78,7 +129,7 @@ export function rowStream<T extends object>(
   }
   return Object.defineProperty(stream, inspect.custom, {
     value: () =>
-      'RowStream: await rows.take(10) waits for the first ten, for await (const row of rows) reads all as they land',
+      'RowStream: await rows.take(10) waits for the first ten, await rows.forEach((row) => …) reads all as they land',
   })
 }
 

@@ -22,7 +22,7 @@ export interface Selection {
 }
 
 /** The columns of a table that its samples provide, with DuckDB's types. */
-export type DeclaredColumns = Readonly<Record<string, 'BOOLEAN' | 'DOUBLE' | 'VARCHAR'>>
+export type DeclaredColumns = Readonly<Record<string, 'BIGINT' | 'BOOLEAN' | 'DOUBLE' | 'VARCHAR'>>
 
 /** The columns that the server adds to every table. */
 const ownColumns = [
@@ -146,23 +146,24 @@ export class SampleTables {
     const source = `read_parquet(${quoteText(to.file)})`
     const columns = await this.#columnsOf(source)
     const table = quoteIdentifier(measurement.name)
+    const declared = this.#declaredOf(measurement)
     try {
       const there = new Map(
         (await this.#columnsOf(table)).map((column) => [column.name, column.type]),
       )
       const added = columns.filter(({ name }) => !there.has(name))
       const isOther = columns.some(
-        (column) => there.has(column.name) && there.get(column.name) !== typeHere(column),
+        (column) => there.has(column.name) && there.get(column.name) !== typeHere(column, declared),
       )
       if (isOther) return false
       for (const column of added)
         await this.#connection.run(
-          `alter table ${table} add column ${quoteIdentifier(column.name)} ${typeHere(column)}`,
+          `alter table ${table} add column ${quoteIdentifier(column.name)} ${typeHere(column, declared)}`,
         )
       // An older server does not know "after" and sends all rows again. The table itself tells of rows whose addition was interrupted before it was noted.
       const [last = 0] = await this.#numbers(`select coalesce(max(landed), 0) from ${table}`)
       await this.#connection.run(
-        `insert into ${table} by name select ${select(columns)} from ${source} where landed > ${Math.max(landed, last)}`,
+        `insert into ${table} by name select ${select(columns, declared)} from ${source} where landed > ${Math.max(landed, last)}`,
       )
       return true
     } catch (error) {
@@ -178,8 +179,12 @@ export class SampleTables {
     const source = `read_parquet(${quoteText(to.file)})`
     const columns = await this.#columnsOf(source)
     await this.#connection.run(
-      `create or replace table ${quoteIdentifier(measurement.name)} as select ${select(columns)} from ${source}`,
+      `create or replace table ${quoteIdentifier(measurement.name)} as select ${select(columns, this.#declaredOf(measurement))} from ${source}`,
     )
+  }
+
+  #declaredOf({ name }: Measurement): DeclaredColumns {
+    return this.#selection.tables?.[name] ?? {}
   }
 
   async #fetch(
@@ -231,19 +236,22 @@ interface FetchOptions {
 
 /**
  * Return the type of a column in this database. The server's times are UTC without a zone; here they have a zone, so that comparisons with now() mean the same
- * everywhere. The server's integers beyond 2^53 are decimals in Parquet, which has no such integers; here they are integers.
+ * everywhere. The server's integers beyond 2^53 are decimals in Parquet, which has no such integers; here they are integers. Whole numbers of a
+ * declared measurement are doubles at the server, which is exact for those that fit; here they have the declared type.
  */
-function typeHere({ type }: TableColumn): string {
+function typeHere({ name, type }: TableColumn, declared: DeclaredColumns): string {
+  if (declared[name] === 'BIGINT' && type === 'DOUBLE') return 'BIGINT'
   if (type === 'TIMESTAMP') return 'TIMESTAMP WITH TIME ZONE'
   return type === 'DECIMAL(38,0)' ? 'HUGEINT' : type
 }
 
-function select(columns: readonly TableColumn[]): string {
+function select(columns: readonly TableColumn[], declared: DeclaredColumns): string {
   return columns
     .map((column) => {
       const name = quoteIdentifier(column.name)
       if (column.type === 'TIMESTAMP') return `${name} at time zone 'UTC' as ${name}`
-      return typeHere(column) === column.type ? name : `${name}::${typeHere(column)} as ${name}`
+      const type = typeHere(column, declared)
+      return type === column.type ? name : `${name}::${type} as ${name}`
     })
     .join(', ')
 }
