@@ -33,6 +33,8 @@ export type { OneWayOptions, OneWayRow, OneWayTables } from './measure/one-way.t
 export type { RttOptions, RttRow, RttTables } from './measure/rtt.ts'
 export type { WrittenTable } from './run/database.ts'
 export type { HealthOptions, HealthSamples } from './run/health.ts'
+export { oneWayDelay } from './run/one-way-delay.ts'
+export type { ClockStamp, OneWayDelay } from './run/one-way-delay.ts'
 export type { Hop, Route } from './run/route.ts'
 export type { Rejection } from './run/losses.ts'
 export type { Outcome, Outcomes } from './run/outcome.ts'

@@ -1,11 +1,13 @@
 import { createWriteStream } from 'node:fs'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { Measurement, path as fillRoute, routes } from '@community-lab/contract'
+import { clockMeasurement, Measurement, path as fillRoute, routes } from '@community-lab/contract'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import Type from 'typebox'
 import type { Session } from '../session.ts'
 import { mapBounded } from '../wait/concurrency.ts'
+import { ClockCorrection } from './clock-correction.ts'
+import { clockSeconds } from './clock-sql.ts'
 import { makeScratch } from './scratch.ts'
 import { quoteIdentifier, quoteText } from './sql-quote.ts'
 
@@ -59,11 +61,13 @@ export class SampleTables {
   readonly #selection: Selection
   readonly #connection: DuckDBConnection
   readonly #tables = new Map<string, SampleTable>()
+  readonly #clocks: ClockCorrection
 
   constructor(session: Session, selection: Selection, connection: DuckDBConnection) {
     this.#session = session
     this.#selection = selection
     this.#connection = connection
+    this.#clocks = new ClockCorrection(session, connection)
   }
 
   /** The tables by name. */
@@ -89,6 +93,19 @@ export class SampleTables {
     if (stale.length > 0) await this.#loadAll(stale, signal)
     const declared = Object.keys(this.#selection.tables ?? {})
     if (stale.length > 0 || declared.some((name) => !there.has(name))) await this.#declare()
+    await this.#correct({ changed: new Set(stale.map(({ name }) => name)), found, signal })
+  }
+
+  /** Correct the times of all samples but those that tell of the clocks themselves. */
+  async #correct(what: {
+    readonly changed: ReadonlySet<string>
+    readonly found: readonly Measurement[]
+    readonly signal: AbortSignal
+  }): Promise<void> {
+    const { scope, tables = {} } = this.#selection
+    const names = new Set([...this.#tables.keys(), ...Object.keys(tables)])
+    if (scope === 'node') names.delete(clockMeasurement)
+    await this.#clocks.correct([...names], what)
   }
 
   async #loadAll(stale: readonly Measurement[], signal: AbortSignal): Promise<void> {
@@ -131,7 +148,10 @@ export class SampleTables {
     this.#tables.set(measurement.name, {
       rows: count,
       landed,
-      units: new Map(measurement.columns.map((column) => [column.name, column.unit])),
+      units: new Map([
+        ...clockSeconds.map((column) => [column, 's'] as const),
+        ...measurement.columns.map((column) => [column.name, column.unit] as const),
+      ]),
       measurement,
     })
   }

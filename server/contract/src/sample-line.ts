@@ -34,6 +34,12 @@ export const reservedColumns: readonly string[] = [
   'spool',
   'landed',
   'overflow',
+  // The library adds these when it corrects times by what is known of the nodes' clocks.
+  'time_error_s',
+  'time_node',
+  'clock_offset_s',
+  'clock_error_s',
+  'clock_step',
 ]
 
 /** The suffix of a column for values of a field that do not have the type of its first column. */

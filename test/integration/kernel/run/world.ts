@@ -15,8 +15,10 @@ export interface SampleWorld extends AsyncDisposable {
   readonly session: Session
   /** The query strings of all requests for Parquet. */
   readonly fetched: string[]
-  /** Add a sample of node n1 to the measurement `probe`. */
-  add(fields: Readonly<Record<string, FieldValue>>, time?: Date): Promise<void>
+  /** A folder that is removed with it. */
+  readonly dir: string
+  /** Add a sample of node n1 to a measurement, by default `probe`. */
+  add(fields: Readonly<Record<string, FieldValue>>, time?: Date, name?: string): Promise<void>
   openDatabase(tables?: Selection['tables']): SampleDatabase
 }
 
@@ -36,10 +38,11 @@ export async function startSamples(): Promise<SampleWorld> {
     url,
     session,
     fetched,
-    async add(fields, time = new Date()) {
+    dir: folder.dir,
+    async add(fields, time = new Date(), name = 'probe') {
       seq++
       const timeUs = time.getTime() * 1000
-      await server.app.telemetry.append(fromNode([aSample(seq, { name: 'probe', timeUs, fields })]))
+      await server.app.telemetry.append(fromNode([aSample(seq, { name, timeUs, fields })]))
     },
     openDatabase: (tables = {}) => new SampleDatabase(session, { scope: 'node', tables }),
     async [Symbol.asyncDispose]() {

@@ -1,0 +1,96 @@
+import { quoteIdentifier } from './sql-quote.ts'
+
+/**
+ * The columns that the correction of times adds to a table of samples, with DuckDB's types. `time` becomes the server's time.
+ *
+ * - `time_error_s`: how far `time` may be from the server's time at which the line was written; null when nobody knows.
+ * - `time_node`: the time as the node has told it.
+ * - `clock_offset_s`: what to add to a time that a program took from its node's wall clock then, to get the server's time; `clock_error_s` is its bound.
+ * - `clock_step`: whether somebody set the wall clock of the node about then: after the last look at it, and before the look that found out.
+ */
+export const clockColumns: Readonly<Record<string, string>> = {
+  time_error_s: 'DOUBLE',
+  time_node: 'TIMESTAMP WITH TIME ZONE',
+  clock_offset_s: 'DOUBLE',
+  clock_error_s: 'DOUBLE',
+  clock_step: 'BOOLEAN',
+}
+
+/** The columns of clocks that are in seconds. */
+export const clockSeconds: readonly string[] = ['time_error_s', 'clock_offset_s', 'clock_error_s']
+
+/**
+ * How long a line waits until its node takes it, in seconds, while the node is not busy: the catcher looks after a millisecond of sleep, which may take twice as long
+ * (`agent/perl/catcher.pl`). Lines of a program that writes faster than its node reads wait longer.
+ */
+export const lineWaitS = 0.002
+
+const fields = [
+  'offset_s',
+  'error_s',
+  'drift_ratio',
+  'drift_error_ratio',
+  'wall_s',
+  'step_s',
+  'unsure_s',
+  'moved_s',
+  'epoch',
+]
+
+/** Make the tables of clocks from rows of the measurement `clock`, or add rows to them. Nobody but this file uses the schema `testbed`. */
+export function createClockTables(
+  source: string,
+  { isWhole }: { readonly isWhole: boolean },
+): readonly string[] {
+  const select = `select time::timestamptz as time, node_id, landed, boot_id, ${fields.join(', ')} from ${source}`
+  return [
+    'create schema if not exists testbed',
+    isWhole
+      ? `create or replace table testbed.clock as ${select}`
+      : `insert into testbed.clock by name ${select} where landed > (select coalesce(max(landed), 0) from testbed.clock)`,
+    `create or replace table testbed.step as
+     select node_id, time - to_microseconds((moved_s * 1e6)::bigint) as found,
+       time - to_microseconds(((moved_s + unsure_s) * 1e6)::bigint) as good
+     from testbed.clock where step_s is not null`,
+  ]
+}
+
+/**
+ * Write the statement that corrects the times of a table.
+ *
+ * Of each row's node, it takes the last row of `clock` before the row, and the first one after it, when that belongs to the same epoch. Each says in which interval the offset was
+ * at the time of the row: its own interval, moved by the drift, and wider by the error of the drift. The truth is in both, so it is in what they have in common.
+ * A row that nothing is known of keeps the node's time, and has no error.
+ */
+export function correctTimes(table: string): string {
+  const name = quoteIdentifier(table)
+  return `
+with beside as (
+  select r.rowid as id, r.time_node as told, r.sliver,
+    epoch_us(r.time_node) - epoch_us(p.time) as after_us, epoch_us(n.time) - epoch_us(r.time_node) as before_us,
+    p, case when n.epoch = p.epoch and n.boot_id = p.boot_id then n end as n,
+    coalesce(s.good < r.time_node, false) as is_step
+  from ${name} r
+  asof left join testbed.clock p on r.node_id = p.node_id and r.time_node >= p.time
+  asof left join testbed.clock n on r.node_id = n.node_id and r.time_node < n.time
+  asof left join testbed.step s on r.node_id = s.node_id and r.time_node <= s.found
+), said as (
+  select *,
+    p.offset_s + p.drift_ratio * after_us / 1e6 as p_mid, p.error_s + p.drift_error_ratio * after_us / 1e6 as p_half,
+    n.offset_s - n.drift_ratio * before_us / 1e6 as n_mid, n.error_s + n.drift_error_ratio * before_us / 1e6 as n_half
+  from beside
+), common as (
+  select *, greatest(p_mid - p_half, n_mid - n_half) as low, least(p_mid + p_half, n_mid + n_half) as high from said
+), known as (
+  select id, told, sliver, is_step, p.wall_s as wall_s,
+    (least(low, high) + greatest(low, high)) / 2 as offset_s, abs(high - low) / 2 as error_s
+  from common
+)
+update ${name} set
+  time = coalesce(told + to_microseconds(round(offset_s * 1e6)::bigint), told),
+  time_error_s = error_s + case when known.sliver is null then 0 else ${lineWaitS} end,
+  clock_offset_s = offset_s - wall_s,
+  clock_error_s = error_s,
+  clock_step = is_step
+from known where ${name}.rowid = known.id`
+}
