@@ -9,7 +9,10 @@ import { createTelemetryStore, type TelemetryStoreOptions } from './store.ts'
  */
 export default fp<TelemetryStoreOptions>(
   async (app, options) => {
-    const store = await createTelemetryStore(options)
+    const store = await createTelemetryStore({
+      onTrouble: (sentence) => app.log.warn({ store: options.dir }, sentence),
+      ...options,
+    })
     app.decorate('telemetry', store)
     app.addHook('onClose', () => store[Symbol.asyncDispose]())
     measurementRoutes(app, { store, dir: options.dir })

@@ -4,9 +4,11 @@ import { LabError, type Measurement } from '@community-lab/contract'
 import { createAppendGroups } from './append-groups.ts'
 import { watchDisk } from './disk-watch.ts'
 import type { SliceQuota } from './domain/quota.ts'
+import type { Keep } from './domain/sealing.ts'
 import type {
   AppendOutcome,
   AppendRequest,
+  CompactionReport,
   LatestAnswer,
   LatestRequest,
   ParquetRequest,
@@ -37,6 +39,15 @@ export interface TelemetryStoreOptions {
   readonly bounds?: Partial<StoreBounds>
   /** Default: 36 million rows and 4 GiB, 10,000 rows a second. */
   readonly quota?: Partial<SliceQuota>
+  /**
+   * How much is kept in sealed files. Default: 16 GiB of each slice, 64 GiB of what nodes measure of themselves, and no row for longer than 730 days. Beyond that,
+   * the oldest rows of the scope that has too many are removed.
+   */
+  readonly keep?: Partial<Keep>
+  /** How often rows of hours that are over move to sealed files, in milliseconds; default 5 minutes. Null: only when `compact` is called. */
+  readonly compactEveryMs?: number | null
+  /** Called with sentences about the store that an operator should know, such as a sealed file that is missing. */
+  onTrouble?(sentence: string): void
   /** The most time for writing one Parquet file, in milliseconds; default ten minutes. */
   readonly exportWithinMs?: number
   /** With less free disk space than this no samples are accepted, so that PostgreSQL can go on; in MiB, default 1024. */
@@ -44,7 +55,8 @@ export interface TelemetryStoreOptions {
 }
 
 /**
- * The store of samples: a DuckDB file that one thread owns. Each measurement of each scope has a wide table, with one row per sample.
+ * The store of samples: a DuckDB file that one thread owns, and Parquet files. Each measurement of each scope has a wide table, with one row per sample. Rows of
+ * hours that are over and get no more move to Parquet files, sorted by node and time; readers see one table.
  *
  * The last record of each spool is committed together with its rows, so a sample is stored exactly once, no matter when a process is killed and how
  * often a node sends the sample. After a fatal error of DuckDB the file is opened again. Calls that were under way fail, and can be repeated.
@@ -68,6 +80,8 @@ export interface TelemetryStore {
    * @throws {@link LabError} LAB_TELEMETRY_BUSY when too many files are being written, LAB_TELEMETRY_DISK_FULL; the signal's reason.
    */
   writeParquet(request: Omit<ParquetRequest, 'id'>, signal?: AbortSignal): Promise<boolean>
+  /** Seal, merge and remove what is due at a time (default: now), in milliseconds since the epoch. */
+  compact(nowMs?: number): Promise<CompactionReport>
   /** Call back after each commit with the measurements (`<scope>/<name>`) that have new rows. Returns a function that ends this. */
   onLanded(listener: (measurements: ReadonlySet<string>) => void): () => void
   /** Whether the disk has too little space for more samples. */
@@ -107,6 +121,12 @@ export async function createTelemetryStore(
       sliceFieldsPerNode: 128,
       ...options.bounds,
     },
+    keep: {
+      ...{ sliceBytes: 16 * 1024 ** 3, nodeBytes: 64 * 1024 ** 3, days: 730 },
+      ...options.keep,
+    },
+    compactEveryMs: options.compactEveryMs === undefined ? 5 * 60_000 : options.compactEveryMs,
+    compactFreeBytes: ((options.minFreeMiB ?? 1024) * 1024 * 1024) / 2,
     quota: { rowsPerHour: 36_000_000, bytesPerHour: 4 * 1024 ** 3, ...options.quota },
   }
   await mkdir(settings.dir, { recursive: true, mode: 0o700 })
@@ -114,6 +134,7 @@ export async function createTelemetryStore(
   const diskListeners = new Set<(isShort: boolean) => void>()
   const thread = await startStoreThread(settings, {
     onLanded: (measurements) => landedListeners.forEach((listener) => listener(measurements)),
+    onTrouble: (sentence) => options.onTrouble?.(sentence),
   })
   const { commitDelayMs = 50, commitRows = 20_000 } = options
   const groups = createAppendGroups({
@@ -170,6 +191,7 @@ export async function createTelemetryStore(
     rows: (request) => thread.ask('rows', request),
     latest: (request) => thread.ask('latest', request),
     writeParquet,
+    compact: (nowMs = Date.now()) => thread.ask('compact', nowMs * 1000),
     onLanded(listener) {
       landedListeners.add(listener)
       return () => landedListeners.delete(listener)

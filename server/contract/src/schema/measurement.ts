@@ -23,6 +23,12 @@ export const Measurement = Type.Object(
     rows: Type.Integer(),
     first_time: nullable(Time),
     last_time: nullable(Time),
+    /** What was removed because the scope keeps no more: the number of rows, and the latest of their times. Not there when nothing was. */
+    removed: Type.Optional(Type.Object({ rows: Type.Integer(), last_time: nullable(Time) })),
+    /** Files of the store that cannot be read, and the number of rows in them. Not there when all can. */
+    unreadable: Type.Optional(
+      Type.Object({ rows: Type.Integer(), files: Type.Array(Type.String()) }),
+    ),
   },
   { $id: 'Measurement' },
 )

@@ -2,7 +2,14 @@ import type { FieldKind } from '@community-lab/contract/samples'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { columnOf, columnTypes, firstColumns, readFields, type Fields } from '../domain/layout.ts'
 import { declaredFields } from '../domain/declared.ts'
-import { isScope, measurementKey, nodeScope, quoteIdentifier, tableOf } from '../domain/name.ts'
+import {
+  isScope,
+  measurementKey,
+  nodeScope,
+  quoteIdentifier,
+  quoteText,
+  tableOf,
+} from '../domain/name.ts'
 import type { SpoolId } from './protocol.ts'
 
 /** The number of rows in a table and their times, in microseconds since the epoch. */
@@ -113,7 +120,14 @@ export async function loadCatalog(connection: DuckDBConnection): Promise<Catalog
     if (scope === undefined || name === undefined || !isScope(scope)) continue
     addTable(catalog, readTable(scope, name, byTable.get(measurementKey(scope, name)) ?? []))
     if (!isUndeclared(scope, name)) continue
-    const [first] = await read(`select node_id from ${tableOf({ scope, name })} limit 1`)
+    // The oldest rows may be in sealed files.
+    const [first] = await read(
+      `select node_id from (
+         (select first_node_id as node_id, 1 as place from main.sealed_files
+          where scope = ${quoteText(scope)} and name = ${quoteText(name)} order by first_landed limit 1)
+         union all (select node_id, 2 from ${tableOf({ scope, name })} limit 1)
+       ) order by place limit 1`,
+    )
     if (first !== undefined) countUndeclared(catalog, Number(first[0]))
   }
   for (const [scope = '', name = '', nodeId, count] of await readTexts('from main.begun_columns'))
@@ -140,11 +154,11 @@ function readTable(scope: string, name: string, stored: readonly StoredColumn[])
   }
 }
 
-/** Count the values of each kind in some fields of a table, and find out whether their numbers are whole. */
+/** Count the values of each kind in some fields of a table, and find out whether their numbers are whole. `source` is SQL of all its rows. */
 export async function countFields(
   connection: DuckDBConnection,
   table: StoredTable,
-  names: ReadonlySet<string>,
+  { names, source }: { readonly names: ReadonlySet<string>; readonly source: string },
 ): Promise<void> {
   for (const name of names) {
     const field = table.fields.get(name)
@@ -156,7 +170,7 @@ export async function countFields(
       ? `coalesce(bool_and(${number} = trunc(${number}) and abs(${number}) <= ${Number.MAX_SAFE_INTEGER}), true)`
       : 'true'
     const answer = await connection.runAndReadAll(
-      `select ${isWhole}, ${columns.map((column) => `count(${column})`).join(', ')} from ${tableOf(table)}`,
+      `select ${isWhole}, ${columns.map((column) => `count(${column})`).join(', ')} from ${source}`,
     )
     const [whole, ...counts] = answer.getRowsJS()[0] ?? []
     field.isWhole = whole === true
@@ -169,7 +183,8 @@ function toText(value: unknown): string {
   return typeof value === 'string' ? value : String(Number(value))
 }
 
-function kindOfType(type: string): FieldKind {
+/** Return the kind of the values in a column of the database. */
+export function kindOfType(type: string): FieldKind {
   for (const [kind, of] of Object.entries(columnTypes)) if (of === type) return kind as FieldKind
   return 'text'
 }

@@ -11,6 +11,7 @@ export interface StoreDatabase {
   readonly surveying: DuckDBConnection
   readonly exporting: DuckDBConnection
   readonly exportingAnonymous: DuckDBConnection
+  readonly compacting: DuckDBConnection
   /** Interrupt the current work of its connections. */
   interrupt(): void
   close(): void
@@ -62,6 +63,7 @@ export async function openDatabase({ dir, memoryMiB }: StoreSettings): Promise<S
       surveying: await connect(),
       exporting: await connect(),
       exportingAnonymous: await connect(),
+      compacting: await connect(),
       interrupt() {
         for (const connection of connections) connection.interrupt()
       },

@@ -1,7 +1,6 @@
-import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Catalog } from './catalog.ts'
 import type { ParquetRequest } from './protocol.ts'
-import { writeParquet } from './read.ts'
+import { writeParquet, type Source } from './read.ts'
 
 /** Writes files for readers, one at a time. Waiting readers take turns, so that one with many requests delays another by one file at most. */
 export interface Exports {
@@ -25,8 +24,9 @@ export const interruptEveryMs = 50
 
 const givenUp = 'it was given up'
 
-/** Create a writer of files. It is the only user of the connection. `withinMs` is the most time for writing one file, in milliseconds. */
-export function createExports(connection: DuckDBConnection, withinMs: number): Exports {
+/** Create a writer of files. It is the only user of the source’s connection. `withinMs` is the most time for writing one file, in milliseconds. */
+export function createExports(source: Omit<Source, 'catalog'>, withinMs: number): Exports {
+  const { connection } = source
   // By reader. The first reader has the next turn.
   const waiting = new Map<string, Waiting[]>()
   let current: { readonly id: string; stop(): void } | null = null
@@ -55,7 +55,7 @@ export function createExports(connection: DuckDBConnection, withinMs: number): E
     const timer = setTimeout(() => ending.abort(late), withinMs)
     current = { id: request.id, stop: () => ending.abort(new Error(givenUp)) }
     try {
-      return await writeParquet(connection, catalog, request)
+      return await writeParquet({ ...source, catalog }, request)
     } catch (error) {
       throw ending.signal.aborted ? ending.signal.reason : error
     } finally {

@@ -1,6 +1,6 @@
 import { createQueue, droppedMeasurement, messageOf } from '@community-lab/contract/samples'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { measurementKey, nodeScope } from '../domain/name.ts'
+import { measurementKey, nodeScope, tableOf } from '../domain/name.ts'
 import { rejectSample } from '../domain/placement.ts'
 import { createQuotaBook } from '../domain/quota.ts'
 import { listColumns, uncountedFields, columnTypes } from '../domain/layout.ts'
@@ -18,6 +18,8 @@ export interface Ingest {
   begin(start: SpoolStart): Promise<number>
   /** Commit samples, together with those of all calls that come at the same moment. */
   append(request: AppendRequest): Promise<AppendOutcome>
+  /** Use the writing connection between two commits. The catalog is that of the file then. */
+  exclusive<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T>
   /** Commit the waiting samples, and accept no others. */
   close(): Promise<void>
 }
@@ -26,6 +28,8 @@ export interface Ingest {
 export interface IngestOptions {
   readonly connection: DuckDBConnection
   readonly settings: StoreSettings
+  /** Return the rows of a table in SQL, those of sealed files included. Default: those of the database. */
+  readonly relation?: (table: StoredTable) => string
   /** Called after each commit with the measurements that have new rows. */
   onLanded(measurements: readonly string[]): void
 }
@@ -40,6 +44,7 @@ interface Waiting {
 export async function openIngest({
   connection,
   settings,
+  relation = tableOf,
   onLanded,
 }: IngestOptions): Promise<Ingest> {
   let catalog = await loadCatalog(connection)
@@ -95,7 +100,8 @@ export async function openIngest({
         for (const field of uncountedFields(fields, table.fields))
           wanted.set(table, (wanted.get(table) ?? new Set()).add(field))
       }
-    for (const [table, names] of wanted) await countFields(connection, table, names)
+    for (const [table, names] of wanted)
+      await countFields(connection, table, { names, source: relation(table) })
   }
 
   async function rollBack(): Promise<void> {
@@ -174,6 +180,12 @@ export async function openIngest({
         waiting.push({ request, resolve, reject })
         // Requests that come during a commit are committed together after it.
         if (waiting.length === 1) void enqueue(commitWaiting)
+      })
+    },
+    exclusive(work) {
+      return enqueue(async () => {
+        await refresh()
+        return work(connection)
       })
     },
     async close() {

@@ -8,6 +8,7 @@ import { isScope, quoteIdentifier, tableOf } from '../domain/name.ts'
 const migrations: readonly ((connection: DuckDBConnection) => Promise<void>)[] = [
   addNodeIds,
   addBegunColumns,
+  addSealedFiles,
 ]
 
 /** The format of the file that this version of the server writes. */
@@ -51,7 +52,8 @@ async function createTables(connection: DuckDBConnection): Promise<void> {
         node_id integer not null, spool varchar not null, committed_seq bigint not null,
         primary key (node_id, spool)
       );
-      ${begunColumns}`)
+      ${begunColumns};
+      ${sealedFiles}`)
   })
 }
 
@@ -84,6 +86,19 @@ const begunColumns = `
 /** Format 3: columns are counted for the node whose sample added them. Older columns count for no node. */
 async function addBegunColumns(connection: DuckDBConnection): Promise<void> {
   await connection.run(begunColumns)
+}
+
+/** The manifest of sealed files, and what was removed because a scope keeps no more. An entry’s content is described in `sealed-files.ts`. */
+const sealedFiles = `
+  create table main.sealed_files (
+    scope varchar not null, name varchar not null, file varchar not null, first_node_id integer, first_landed bigint not null,
+    content varchar not null
+  );
+  create table main.removals (scope varchar not null, name varchar not null, removed_rows bigint not null, until_us bigint not null)`
+
+/** Format 4: rows of hours that are over are in Parquet files. Those that are in the database already move there as others do. */
+async function addSealedFiles(connection: DuckDBConnection): Promise<void> {
+  await connection.run(sealedFiles)
 }
 
 async function inTransaction(

@@ -1,5 +1,6 @@
 import type { Measurement, RowBatch } from '@community-lab/contract'
 import type { SliceQuota } from '../domain/quota.ts'
+import type { Keep } from '../domain/sealing.ts'
 import type { PlacedSample } from '../domain/sample.ts'
 
 /** Settings of the store. */
@@ -12,6 +13,25 @@ export interface StoreSettings {
   readonly exportWithinMs: number
   readonly bounds: StoreBounds
   readonly quota: SliceQuota
+  /** How much scopes keep. Then their oldest rows are removed. */
+  readonly keep: Keep
+  /** How often rows of hours that are over are sealed, in milliseconds; null: only when {@link StoreCalls.compact} is called. */
+  readonly compactEveryMs: number | null
+  /** With less free disk space than this nothing is sealed or merged, in bytes. */
+  readonly compactFreeBytes: number
+}
+
+/** What a compaction has done. */
+export interface CompactionReport {
+  /** The number of new files with rows of the database, and of those rows. */
+  readonly sealed: number
+  readonly rows: number
+  /** The number of files that were merged into others. */
+  readonly merged: number
+  /** The number of files that were removed because a scope keeps no more. */
+  readonly removed: number
+  /** What failed, and is tried again the next time. */
+  readonly failures: readonly string[]
 }
 
 /** The most tables and columns that programs may create. */
@@ -102,6 +122,8 @@ export interface ParquetRequest extends MeasurementId {
   readonly toUs: number | null
   /** Write the rows with numbers above this one; 0: all. */
   readonly after: number
+  /** The order of the rows: as they landed (the default), or by node and time. */
+  readonly order?: 'landed' | 'time' | undefined
   /** The path of the file. */
   readonly file: string
 }
@@ -131,6 +153,8 @@ export interface StoreCalls {
   parquet(request: ParquetRequest): Promise<boolean>
   /** Cancel a file by the id of its request. */
   cancel(id: string): Promise<void>
+  /** Seal, merge and remove what is due at a time, in microseconds since the epoch. */
+  compact(nowUs: number): Promise<CompactionReport>
   /** Commit the waiting samples and release the file. */
   close(): Promise<void>
 }
@@ -142,10 +166,11 @@ export interface CallMessage {
   readonly argument: unknown
 }
 
-/** A message of the store's thread: the store is open or cannot be opened, a call has ended, or there are new rows. */
+/** A message of the store's thread: the store is open or cannot be opened, a call has ended, there are new rows, or a sentence for the log. */
 export type StoreMessage =
   | { readonly kind: 'open' }
   | { readonly kind: 'unusable'; readonly reason: string }
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly reason: string }
   | { readonly kind: 'landed'; readonly measurements: readonly string[] }
+  | { readonly kind: 'trouble'; readonly sentence: string }

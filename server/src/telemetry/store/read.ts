@@ -1,32 +1,95 @@
 import type { Measurement } from '@community-lab/contract'
 import { encodeNumber, maybeUnitOf } from '@community-lab/contract/samples'
-import type { DuckDBConnection } from '@duckdb/node-api'
-import { columnTypes, firstColumns, runField } from '../domain/layout.ts'
-import { measurementKey, quoteIdentifier, quoteText, tableOf } from '../domain/name.ts'
+import { runField } from '../domain/layout.ts'
+import { measurementKey, quoteText } from '../domain/name.ts'
+import type { SealedFile } from '../domain/sealing.ts'
 import type { Catalog, StoredTable } from './catalog.ts'
-import type { ParquetRequest, RowsAnswer, RowsRequest } from './protocol.ts'
+import type { MeasurementId, ParquetRequest, RowsAnswer, RowsRequest } from './protocol.ts'
+import {
+  columnsOf,
+  filesOf,
+  hotRows,
+  parquetInteger,
+  relationOf,
+  sealedRows,
+  selectColumns,
+  type RowRange,
+} from './relation.ts'
+import { sealedDir, type SealedFiles } from './sealed-files.ts'
+import { atOneMoment, type SnapshotSource } from './snapshot.ts'
+
+/** What a reader reads from. */
+export interface Source extends SnapshotSource {
+  readonly catalog: Catalog
+}
 
 /** The most characters of values in one answer, whatever number of rows was requested: a reader may be slow, and there are many readers. */
 const maxAnswerCharacters = 1024 * 1024
 
 /**
  * Read committed rows, in the order of their numbers. The table has its rows in that order, so DuckDB stops at the last row of the answer, however many
- * follow it.
+ * follow it. A reader who is ahead of all sealed rows, as one of live rows is, causes no look at their files.
  */
-export async function readRows(
-  connection: DuckDBConnection,
-  catalog: Catalog,
-  request: RowsRequest,
-): Promise<RowsAnswer> {
-  const { after, limit } = request
+export async function readRows(source: Source, request: RowsRequest): Promise<RowsAnswer> {
+  const { catalog, files } = source
+  const { after } = request
   // Read this before the query, so that rows that are committed meanwhile are not skipped.
   const readTo = Math.max(after, catalog.committedLanded)
   const table = findCommitted(catalog, request)
-  const run = table === null ? 'false' : runCondition(table, request.run)
-  if (table === null || run === 'false') return { batch: null, readTo, hasMore: false }
+  const hasRun = table?.committed?.has(runField) === true
+  if (table === null || (request.run !== null && !hasRun))
+    return { batch: null, readTo, hasMore: false }
+  if (files.lastLanded(request) <= after) {
+    const range = { ...request, fromUs: null, toUs: null, upTo: readTo }
+    const answer = await readPage(source, table, {
+      ...{ sql: `(${hotRows(table, range)})`, readTo, request },
+    })
+    // Otherwise rows of this answer may have been sealed before DuckDB began to read.
+    if (files.lastLanded(request) <= after) return answer
+  }
+  for (let from = after; ;) {
+    const answer = await readBoth(source, table, { request: { ...request, after: from }, readTo })
+    if (answer.batch !== null || answer.readTo >= readTo) return answer
+    from = answer.readTo
+  }
+}
+
+/**
+ * Read rows of the database and of sealed files. Those are sorted by node and time, so all rows of a file are looked at for the next ones. To look at few files,
+ * rows are read up to the last one of the file that ends first.
+ */
+function readBoth(
+  source: Source,
+  table: StoredTable,
+  { request, readTo }: { readonly request: RowsRequest; readonly readTo: number },
+): Promise<RowsAnswer> {
+  const range = { ...request, fromUs: null, toUs: null, upTo: readTo }
+  return atOneMoment(source, request, async (files) => {
+    const candidates = filesOf(files, range)
+    const upTo = Math.min(readTo, ...candidates.map((file) => file.lastLanded))
+    const part: RowRange = { ...range, upTo }
+    const dir = sealedDir(source.dir)
+    const sealed = sealedRows(table, filesOf(candidates, part), { range: part, dir })
+    const hot = `select * from (${hotRows(table, part)}) limit ${request.limit}`
+    const rows = [`(${hot})`, ...sealed].join(' union all ')
+    const answer = await readPage(source, table, {
+      ...{ sql: `(${rows}) order by landed`, readTo: upTo, request },
+    })
+    return { ...answer, hasMore: answer.hasMore || upTo < readTo }
+  })
+}
+
+async function readPage(
+  { connection }: Source,
+  table: StoredTable,
+  {
+    sql,
+    readTo,
+    request: { limit },
+  }: { readonly sql: string; readonly readTo: number; readonly request: RowsRequest },
+): Promise<RowsAnswer> {
   const answer = await connection.runAndReadAll(
-    `select ${selectColumns(table, { time: 'epoch_us(time)' })} from ${tableOf(table)}
-     where landed > ${after} and landed <= ${readTo} and ${run} limit ${limit}`,
+    `select ${selectColumns(table, { time: 'epoch_us(time)' })} from ${sql} limit ${limit}`,
   )
   const columns = answer.columnNames()
   const types = columnsOf(table).map(([, type]) => type)
@@ -60,76 +123,60 @@ function countWithin(rows: readonly (readonly unknown[])[], characters: number):
 const rowGroupRows = 4096
 
 /**
- * Write the rows of a measurement to a Parquet file, in the order of their numbers. Returns false when there is no such measurement. The table has its rows in
- * that order, so nothing is sorted, and a file may be larger than DuckDB's memory. Times in the file have a time zone, so that readers compare them correctly
- * with the present.
+ * Write the rows of a measurement to a Parquet file, in the order of their numbers, or by node and time. Returns false when there is no such measurement. Only the
+ * sealed files are read that may have rows of the request. The table has its rows in the order of their numbers, so where all rows are in it nothing is sorted;
+ * otherwise DuckDB sorts with files for what exceeds its memory. Times in the file have a time zone, so that readers compare them correctly with the present.
  */
-export async function writeParquet(
-  connection: DuckDBConnection,
-  catalog: Catalog,
-  request: ParquetRequest,
-): Promise<boolean> {
-  const table = findCommitted(catalog, request)
+export async function writeParquet(source: Source, request: ParquetRequest): Promise<boolean> {
+  const table = findCommitted(source.catalog, request)
   if (table === null) return false
-  const { fromUs, toUs, after } = request
-  const conditions = [
-    runCondition(table, request.run),
-    ...(after === 0 ? [] : [`landed > ${after}`]),
-    ...(fromUs === null ? [] : [`time >= make_timestamp(${fromUs}::bigint)`]),
-    ...(toUs === null ? [] : [`time < make_timestamp(${toUs}::bigint)`]),
-  ]
-  await connection.run(
-    `copy (select ${selectColumns(table, { time: `time at time zone 'UTC'` }, 'decimal(38, 0)')} from ${tableOf(table)} where ${conditions.join(' and ')})
-     to ${quoteText(request.file)} (format parquet, compression zstd, row_group_size ${rowGroupRows})`,
-  )
+  const range: RowRange = { ...request, upTo: null }
+  const dir = sealedDir(source.dir)
+  await atOneMoment(source, request, async (all) => {
+    const files = filesOf(all, range)
+    const order = request.order === 'time' ? 'node_id, time, landed' : 'landed'
+    const isSorted = request.order !== 'time' && files.length === 0
+    const columns = selectColumns(table, { time: `time at time zone 'UTC'` }, parquetInteger)
+    await source.connection.run(
+      `copy (select ${columns} from ${relationOf(table, files, { range, dir })}${isSorted ? '' : ` order by ${order}`})
+       to ${quoteText(request.file)} (format parquet, compression zstd, row_group_size ${rowGroupRows})`,
+    )
+  })
   return true
 }
 
 /** Describe a table whose extent has been read. */
-export function describeTable(table: StoredTable): Measurement {
+export function describeTable(table: StoredTable, files: SealedFiles): Measurement {
   const { scope, name, extent } = table
-  const columns = columnsOf(table)
+  const removed = files.removedOf(table)
+  const faulty = files.of(table).filter((file) => file.fault !== null)
   return {
     scope,
     name,
-    columns: columns.map(([column, type]) => ({ name: column, type, unit: maybeUnitOf(column) })),
+    columns: columnsOf(table).map(([column, type]) => ({
+      name: column,
+      type,
+      unit: maybeUnitOf(column),
+    })),
     rows: extent?.rows ?? 0,
     first_time: toTime(extent?.firstUs ?? null),
     last_time: toTime(extent?.lastUs ?? null),
+    ...(removed === null
+      ? {}
+      : { removed: { rows: removed.rows, last_time: toTime(removed.untilUs) } }),
+    ...(faulty.length === 0
+      ? {}
+      : { unreadable: { rows: sumOf(faulty), files: faulty.map(({ file }) => file) } }),
   }
 }
 
-/** List the columns of a table that readers see, with DuckDB's types, in order. */
-function columnsOf({ committed }: StoredTable): readonly (readonly [string, string])[] {
-  return [...firstColumns, ...(committed ?? [])]
+function sumOf(files: readonly SealedFile[]): number {
+  return files.reduce((sum, { rows }) => sum + rows, 0)
 }
 
-/** Return the columns in SQL. `integerType` replaces the type of integers beyond 2^53, because Parquet has no HUGEINT and DuckDB would round. */
-function selectColumns(
-  table: StoredTable,
-  replaced: Readonly<Record<string, string>>,
-  integerType: string = columnTypes.integer,
-): string {
-  const expressions = columnsOf(table).map(([column, type]) => {
-    const name = quoteIdentifier(column)
-    if (Object.hasOwn(replaced, column)) return `${replaced[column] ?? name} as ${name}`
-    return type === columnTypes.integer ? `${name}::${integerType} as ${name}` : name
-  })
-  return expressions.join(', ')
-}
-
-function findCommitted(
-  catalog: Catalog,
-  { scope, name }: { readonly scope: string; readonly name: string },
-): StoredTable | null {
+function findCommitted(catalog: Catalog, { scope, name }: MeasurementId): StoredTable | null {
   const table = catalog.tables.get(measurementKey(scope, name))
   return table === undefined || table.committed === null ? null : table
-}
-
-/** Return the condition for the rows of a run; `false` when no row can belong to a run yet. */
-function runCondition(table: StoredTable, run: string | null): string {
-  if (run === null) return 'true'
-  return table.committed?.has(runField) === true ? `${runField} = ${quoteText(run)}` : 'false'
 }
 
 function toJson(value: unknown): unknown {

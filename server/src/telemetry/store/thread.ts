@@ -26,6 +26,8 @@ export interface StoreThread {
 export interface StoreThreadEvents {
   /** Called when these measurements have new rows. */
   onLanded(measurements: ReadonlySet<string>): void
+  /** Called with a sentence about something that an operator should know, and that does not keep the store from working. */
+  onTrouble(sentence: string): void
 }
 
 interface Pending {
@@ -42,6 +44,7 @@ const sentences: Readonly<Record<keyof StoreCalls, string>> = {
   latest: 'read the latest rows',
   parquet: 'write a Parquet file',
   cancel: 'give up a Parquet file',
+  compact: 'compact',
   close: 'close',
 }
 
@@ -88,6 +91,9 @@ export async function startStoreThread(
         return
       case 'landed':
         events.onLanded(new Set(message.measurements))
+        return
+      case 'trouble':
+        events.onTrouble(message.sentence)
         return
       case 'result': {
         const call = settle(message.id)

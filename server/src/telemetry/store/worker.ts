@@ -1,7 +1,11 @@
+import { mkdir } from 'node:fs/promises'
 import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createQueue, messageOf } from '@community-lab/contract/samples'
-import { openDatabase, type StoreDatabase } from './database.ts'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { checkFiles } from './check-files.ts'
+import { createCompaction, type Compaction } from './compaction.ts'
+import { openDatabase, scratchDir, type StoreDatabase } from './database.ts'
 import { createExports, interruptEveryMs } from './exports.ts'
 import { isFatal, isOfEngine } from './failure.ts'
 import { readLatest } from './latest.ts'
@@ -14,10 +18,17 @@ import type {
   StoreMessage,
   StoreSettings,
 } from './protocol.ts'
-import { describeTable, readRows } from './read.ts'
+import { describeTable, readRows, type Source } from './read.ts'
+import { openFileWriter } from './file-writer.ts'
+import { allOf, filesOf, relationOf } from './relation.ts'
+import { loadSealedFiles, sealedDir } from './sealed-files.ts'
 import { surveyTables } from './survey.ts'
 
 // The store has a thread of its own, because DuckDB's appender blocks the thread that calls it. It must not block the server's event loop.
+
+/** The memory for sorting sealed files, as a share of that for all else, and the least, in MiB. */
+const writerShare = 1 / 4
+const leastWriterMiB = 48
 
 const settings = workerData as StoreSettings
 
@@ -43,24 +54,55 @@ async function openStore(): Promise<Store> {
 }
 
 async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
+  const { dir, memoryMiB } = settings
+  await mkdir(sealedDir(dir), { recursive: true, mode: 0o700 })
+  const files = await loadSealedFiles(database.writing, dir)
+  const onTrouble = (sentences: readonly string[]): void => {
+    for (const sentence of sentences) post({ kind: 'trouble', sentence })
+  }
+  onTrouble(await checkFiles(dir, files))
   const ingest = await openIngest({
     connection: database.writing,
     settings,
+    relation: (table) =>
+      relationOf(table, filesOf(files.of(table), allOf), { range: allOf, dir: sealedDir(dir) }),
     onLanded: (measurements) => post({ kind: 'landed', measurements }),
   })
   const read = createQueue()
   const survey = createQueue()
   const { exportWithinMs } = settings
-  const exports = createExports(database.exporting, exportWithinMs)
-  const anonymousExports = createExports(database.exportingAnonymous, exportWithinMs)
+  const from = (connection: DuckDBConnection) => ({ connection, files, dir, onTrouble })
+  const exports = createExports(from(database.exporting), exportWithinMs)
+  const anonymousExports = createExports(from(database.exportingAnonymous), exportWithinMs)
+  const source = (connection: DuckDBConnection): Source => ({
+    ...from(connection),
+    catalog: ingest.catalog,
+  })
+  const writer = await openFileWriter({
+    memoryMiB: Math.max(leastWriterMiB, Math.floor(memoryMiB * writerShare)),
+    dir: sealedDir(dir),
+    scratch: scratchDir(dir),
+  })
+  const compaction = createCompaction({
+    ...{ settings, ingest, files, writer, connection: database.compacting },
+    onRemoved(measurements) {
+      for (const key of measurements) {
+        const table = ingest.catalog.tables.get(key)
+        if (table !== undefined) table.extent = null
+      }
+    },
+  })
+  const timer = startCompacting(compaction, onTrouble)
   return {
     begin: (start) => ingest.begin(start),
     append: (requests) => appendAll(ingest, requests),
     list: () =>
       survey(async () =>
-        (await surveyTables(database.surveying, ingest.catalog)).map(describeTable),
+        (await surveyTables(source(database.surveying))).map((table) =>
+          describeTable(table, files),
+        ),
       ),
-    rows: (request) => read(() => readRows(database.reading, ingest.catalog, request)),
+    rows: (request) => read(() => readRows(source(database.reading), request)),
     latest: (request) => survey(() => readLatest(database.surveying, ingest.catalog, request)),
     parquet(request) {
       const { isAnonymous } = request
@@ -71,14 +113,32 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
       anonymousExports.cancel(id)
       return Promise.resolve()
     },
+    compact: (nowUs) => compaction.run(nowUs),
     async close() {
+      clearInterval(timer)
+      await compaction.close()
       await ingest.close()
       await read(() => Promise.resolve())
       await survey(() => Promise.resolve())
       await Promise.all([exports.close(), anonymousExports.close()])
+      writer.close()
       database.close()
     },
   }
+}
+
+/** Compact from time to time. */
+function startCompacting(
+  compaction: Compaction,
+  onTrouble: (sentences: readonly string[]) => void,
+): NodeJS.Timeout | undefined {
+  if (settings.compactEveryMs === null) return undefined
+  return setInterval(() => {
+    compaction.run(Date.now() * 1000).then(
+      ({ failures }) => onTrouble(failures),
+      (error: unknown) => onTrouble([messageOf(error)]),
+    )
+  }, settings.compactEveryMs)
 }
 
 /** Append the samples of several nodes. A loss of the store is reported after the last of them has ended. */

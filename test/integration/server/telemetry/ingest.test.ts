@@ -25,6 +25,8 @@ describe('a sample that DuckDB cannot commit for a reason of its own', () => {
     const settings: StoreSettings = {
       ...{ dir: folder.dir, commitDelayMs: 1, commitRows: 20_000, memoryMiB: 64 },
       ...{ exportWithinMs: 1_000, quota: { rowsPerHour: 1e9, bytesPerHour: 1e12 } },
+      keep: { sliceBytes: 1e12, nodeBytes: 1e12, days: 730 },
+      ...{ compactEveryMs: null, compactFreeBytes: 0 },
       bounds: {
         ...{ measurementsPerScope: 256, undeclaredPerNode: 16 },
         ...{ fieldsPerMeasurement: 256, fieldsPerNode: 32, sliceFieldsPerNode: 128 },
