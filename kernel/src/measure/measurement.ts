@@ -11,6 +11,8 @@ export interface MeasurementPlan {
   readonly points: readonly Point[]
   /** How long the programs run by themselves, in milliseconds. The nodes end what is left of them a minute later. */
   readonly expectedMs: number
+  /** What the user should know before it starts, such as how long it takes. */
+  readonly note?: string | null
 }
 
 /** A standard measurement: `slice.measure(name, options)`. It does nothing itself, so it can be tested without a testbed. */

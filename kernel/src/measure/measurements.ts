@@ -1,11 +1,17 @@
 import type { StandardMeasurement } from './measurement.ts'
 import { oneWayMeasurement, type OneWayOptions, type OneWayTables } from './one-way.ts'
 import { rttMeasurement, type RttOptions, type RttTables } from './rtt.ts'
+import {
+  throughputMeasurement,
+  type ThroughputOptions,
+  type ThroughputTables,
+} from './throughput.ts'
 
 /** The standard measurements: the options of each, and the types of the rows of its tables. */
 export interface Measurements {
   readonly rtt: { readonly options: RttOptions; readonly tables: RttTables }
   readonly 'one-way': { readonly options: OneWayOptions; readonly tables: OneWayTables }
+  readonly throughput: { readonly options: ThroughputOptions; readonly tables: ThroughputTables }
 }
 
 export type MeasurementName = keyof Measurements
@@ -16,4 +22,5 @@ export const measurements: {
 } = {
   rtt: rttMeasurement,
   'one-way': oneWayMeasurement,
+  throughput: throughputMeasurement,
 }

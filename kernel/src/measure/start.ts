@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { columnsOfPoint, type Point } from '@community-lab/contract'
 import { abortSignal, checkArgument, checkOptions, oneOf, type Kind } from '../argument.ts'
+import { currentDisplay } from '../display/current.ts'
 import { runName } from '../run/start.ts'
 import type { DeclaredColumns } from '../run/sample-tables.ts'
 import { startTestbedRun } from '../run/start-testbed-run.ts'
@@ -35,8 +36,10 @@ export function startMeasurement<Name extends MeasurementName>(
   },
 ): Promise<TestbedRun<Measurements[Name]['tables']>> {
   const standard: StandardMeasurement<Measurements[Name]['options']> = measurements[measurement]
-  const { programs, points, expectedMs } = standard.plan(slice, options)
+  const { programs, points, expectedMs, note } = standard.plan(slice, options)
   const { name = createName(measurement) } = options
+  if (note !== undefined && note !== null)
+    currentDisplay().display({ 'text/plain': `measure ${measurement}: ${note}` })
   const limitMs = expectedMs + overtimeMs
   const tables = tablesOf(points)
   return startTestbedRun(session, slice, { name, programs, limitMs, points, tables, signal })

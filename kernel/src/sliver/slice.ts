@@ -240,6 +240,9 @@ export class Slice implements SliceHandle {
    * `one-way`: delay, loss, reordering and duplicates in one direction by UDP packets with numbers (RFC 7679, RFC 7680, RFC 4737). Each packet is a row of `one_way` of the node that receives:
    * `delay_s`, by the clocks of both nodes as they were, `seq_no`, `lost`, `source` (the name of the node that has sent). The rows of `one_way_count` and `one_way_sent` count them.
    *
+   * `throughput`: what goes from slivers to slivers, by iperf3: TCP, or UDP at a rate. One pair after the other, unless `parallel` is true. Each second is a row of `throughput`, each test one of
+   * `throughput_test`: `bytes_per_second`, `retransmits`, `lost`; `error` says why one has failed.
+   *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN, LAB_SLIVER_NO_ADDRESS; LAB_RUN_EXISTS, LAB_RUN_TOO_MANY.
    */
   async measure<Name extends MeasurementName>(

@@ -35,6 +35,13 @@ export interface LinkResult {
 
 export const runId = 'test-20260504T120000Z-0123456789ab'
 
+/** Shell lines after which b gets no fourth UDP packet. */
+export const dropFourth = `nsenter -t $b -n nft -f - << 'rules'
+table ip6 lossy {
+  chain input { type filter hook input priority 0; meta l4proto udp numgen inc mod 4 3 drop; }
+}
+rules`
+
 const wire = `set -e
 unshare -n sleep 3600 & b=$!
 until [ "$(readlink /proc/$b/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do :; done

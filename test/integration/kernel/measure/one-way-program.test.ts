@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { oneWayProgram } from '../../../../kernel/src/measure/one-way-program.ts'
 import { settings } from '../../../../kernel/src/measure/prober.ts'
-import { rowsOf, runId, runOnLink, type EndProgram } from './link.ts'
+import { dropFourth, rowsOf, runId, runOnLink, type EndProgram } from './link.ts'
 
 const ends = [
   ['1@1', 'n1', 'fd00::a'],
@@ -17,6 +17,14 @@ const program = (at: 'a' | 'b', count: number): EndProgram => ({
     { every_ns: 100e6, patience_ns: 1000e6, lead_ns: 500e6, count, bytes: 56 },
     ['from', 'to'].flatMap((what) => ends.map((end) => [what, ...end])),
   ),
+})
+
+it('counts as lost what a link loses, no more and no less', async () => {
+  const result = await runOnLink([program('a', 20), program('b', 20)], dropFourth)
+  const there = { ...result, rows: result.rows.filter(({ at }) => at === 'b') }
+  const lost = rowsOf(there, 'one_way').filter((row) => row['lost'])
+  expect(lost.map((row) => row['seq_no'])).toEqual([4, 8, 12, 16, 20])
+  expect(rowsOf(there, 'one_way_count')).toMatchObject([{ received: 15, lost: 5, is_whole: true }])
 })
 
 it('makes a row of each packet in both directions, and says how many were sent', async () => {
