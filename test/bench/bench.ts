@@ -3,6 +3,7 @@ import { measureFanout } from './fanout.ts'
 import { measureIdle } from './idle.ts'
 import { measureIngest } from './ingest.ts'
 import { measureKernel } from './kernel.ts'
+import { measureLive } from './live.ts'
 import { measureNodes } from './nodes.ts'
 import { measureRegistry } from './registry.ts'
 import { measureStart } from './start.ts'
@@ -16,6 +17,7 @@ const benches: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
   idle: measureIdle,
   ingest: measureIngest,
   kernel: measureKernel,
+  live: measureLive,
   nodes: measureNodes,
   registry: measureRegistry,
 }

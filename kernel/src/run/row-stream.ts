@@ -48,7 +48,7 @@ export interface LandedRows {
  * Never yields a row twice. Ends by throwing the signal's reason.
  */
 export async function* readRows(
-  { http }: Session,
+  { http }: Pick<Session, 'http'>,
   { scope, name, run, after = 0, signal }: RowSelection,
 ): AsyncGenerator<LandedRows, never, undefined> {
   let landed = after
@@ -72,7 +72,7 @@ export async function* readRows(
  * Read the rows that have landed after the given one, and wait for no others. Only a part of them is in memory at a time, however slowly they are taken.
  */
 export async function* readPresentRows(
-  { http }: Session,
+  { http }: Pick<Session, 'http'>,
   { scope, name, run, after = 0, signal }: RowSelection,
 ): AsyncGenerator<LandedRows, void, undefined> {
   let landed = after

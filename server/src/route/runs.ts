@@ -1,10 +1,23 @@
-import { routes, Run, RunCreate, RunPrograms } from '@community-lab/contract'
+import {
+  routes,
+  Run,
+  RunCreate,
+  RunPrograms,
+  sliceScope,
+  storedFieldsOf,
+} from '@community-lab/contract'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { findRefusal, groupsWithRight } from '../domain/asker.ts'
 import { answerList } from '../http/list.ts'
 import { listRuns } from '../registry/read/run-list.ts'
-import { cancelRun, createRun, readRun, readRunPrograms } from '../registry/write/runs.ts'
+import {
+  cancelRun,
+  createRun,
+  readRun,
+  readRunPrograms,
+  type DeclarePoints,
+} from '../registry/write/runs.ts'
 import { numericId, pattern, type ById, type RouteContext } from './context.ts'
 import { listRoute } from './list-route.ts'
 import { readRoute } from './read-route.ts'
@@ -13,6 +26,13 @@ const tags = ['runs']
 
 /** Runs: programs on slivers of a slice. */
 export function runRoutes(app: FastifyInstance, { registry }: RouteContext): void {
+  const declare: DeclarePoints = async (sliceId, points) => {
+    if (points.length === 0) return null
+    const measurements = points.map((point) => {
+      return { name: point.name, fields: storedFieldsOf(point) }
+    })
+    return app.telemetry.declare({ scope: sliceScope(sliceId), measurements })
+  }
   listRoute(app, {
     url: routes.runs,
     right: 'list runs',
@@ -53,7 +73,8 @@ export function runRoutes(app: FastifyInstance, { registry }: RouteContext): voi
       },
     },
     async (request: FastifyRequest<{ Params: { id: string }; Body: RunCreate }>, reply) => {
-      const { run, isNew } = await createRun(registry, numericId(request, 'slice'), request.body)
+      const sliceId = numericId(request, 'slice')
+      const { run, isNew } = await createRun(registry, sliceId, request.body, declare)
       if (isNew) void reply.code(201).header('location', run.uri)
       return run
     },

@@ -15,7 +15,7 @@ import type { TelemetryStore } from './store.ts'
 
 const tags = ['measurements']
 /** The most rows in one event. */
-const maxEventRows = 1_000
+const maxEventRows = 5_000
 
 const Place = Type.Object({ scope: Type.String(), name: Type.String() })
 type Place = Type.Static<typeof Place>

@@ -9,6 +9,7 @@ import type {
   AppendOutcome,
   AppendRequest,
   CompactionReport,
+  DeclareRequest,
   LatestAnswer,
   LatestRequest,
   ParquetRequest,
@@ -69,6 +70,11 @@ export interface TelemetryStore {
   begin(start: SpoolStart): Promise<number>
   /** Store samples. Settles after the commit. Calls for one spool are processed in their order. */
   append(request: AppendRequest): Promise<AppendOutcome>
+  /**
+   * Make the tables of declared measurements, with all their columns, before they have a sample. Returns why that cannot be, in words; null when it is done. A measurement
+   * whose table is there gets the columns that it lacks.
+   */
+  declare(request: DeclareRequest): Promise<string | null>
   /** List every measurement. */
   list(): Promise<readonly Measurement[]>
   rows(request: RowsRequest): Promise<RowsAnswer>
@@ -187,6 +193,7 @@ export async function createTelemetryStore(
   return {
     begin: (start) => thread.ask('begin', start),
     append: (request) => groups.append(request),
+    declare: (request) => thread.ask('declare', request),
     list: () => thread.ask('list', undefined),
     rows: (request) => thread.ask('rows', request),
     latest: (request) => thread.ask('latest', request),

@@ -1,3 +1,4 @@
+import type { DeclaredFields } from '../declared-measurement.ts'
 import type { PointField, PointKind } from './field.ts'
 import type { Point } from './point.ts'
 
@@ -32,6 +33,16 @@ export function columnsOfPoint({ fields }: Point): readonly PointColumn[] {
     help,
     nullable,
   }))
+}
+
+/**
+ * Return the kinds as which the server's store keeps the fields of a point, and `run`. Whole numbers are doubles there, which is exact for those that fit the point.
+ */
+export function storedFieldsOf({ fields }: Point): DeclaredFields {
+  const kinds = Object.entries(fields).map(([name, { kind }]) => {
+    return [name, kind === 'text' || kind === 'boolean' ? kind : 'number'] as const
+  })
+  return { ...Object.fromEntries(kinds), run: 'text' }
 }
 
 /**

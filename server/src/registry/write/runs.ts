@@ -42,6 +42,9 @@ export async function readRunPrograms({ db }: RegistryStore, id: string): Promis
   return { run: { uri: path(routes.run, { id }), id }, programs }
 }
 
+/** Make the tables of a run's points, before it starts. Returns why that cannot be; null when it is done. */
+export type DeclarePoints = (sliceId: number, points: readonly RunPoint[]) => Promise<string | null>
+
 /**
  * Start a run, or return the one that was started by the same description.
  *
@@ -51,6 +54,7 @@ export async function createRun(
   store: RegistryStore,
   sliceId: number,
   wanted: RunCreate,
+  declare: DeclarePoints,
 ): Promise<{ readonly run: Run; readonly isNew: boolean }> {
   return store.change(async (change) => {
     const { tx } = change
@@ -81,6 +85,11 @@ export async function createRun(
     if (bytes > maxRunBytes)
       throw new LabError('LAB_RUN_TOO_LARGE', { run: wanted.name, bytes, limitBytes: maxRunBytes })
     await requireRoom(tx, { sliceId, slice: slice.name, run: wanted.name, bytes })
+    const refusal = await declare(sliceId, wanted.points ?? [])
+    if (refusal !== null)
+      throw new LabError('LAB_REQUEST_INVALID', {
+        issues: [{ pointer: '/points', message: refusal }],
+      })
     const owner = { groupId: slice.group.id, userId: null }
     for (const old of await removeOldest(tx, sliceId)) change.note('run', 'deleted', old, owner)
     const id = createRunId(wanted.name)

@@ -167,16 +167,25 @@ function findTable(
   }
   const reason = findExcess(catalog, sample, context)
   if (reason !== null) return findTable(catalog, rejectSample(sample, reason), context)
+  const table = planTable(catalog, sample, definitions)
+  if (isUndeclared(scope, name)) countUndeclared(catalog, nodeId)
+  definitions.push(...declareColumns(table))
+  return { sample, table }
+}
+
+/** Plan a new table, without columns of fields. */
+export function planTable(
+  catalog: Catalog,
+  { scope, name }: { readonly scope: string; readonly name: string },
+  definitions: string[],
+): StoredTable {
   const count = catalog.measurementsOf.get(scope) ?? 0
   if (count === 0) definitions.push(`create schema if not exists ${quoteIdentifier(scope)}`)
   const columns = firstColumns.map(([column]) => column)
   const typed = firstColumns.map(([column, type]) => `${quoteIdentifier(column)} ${type}`)
-  definitions.push(`create table ${tableOf(sample)} (${typed.join(', ')})`)
+  definitions.push(`create table ${tableOf({ scope, name })} (${typed.join(', ')})`)
   const empty = { fields: new Map(), begunOf: new Map(), committed: null, extent: null }
-  const table = addTable(catalog, { scope, name, columns, isDeclared: false, ...empty })
-  if (isUndeclared(scope, name)) countUndeclared(catalog, nodeId)
-  definitions.push(...declareColumns(table))
-  return { sample, table }
+  return addTable(catalog, { scope, name, columns, isDeclared: false, ...empty })
 }
 
 /** Say why a new measurement is beyond a bound; null when it is not. A declared measurement never is. */
@@ -201,7 +210,7 @@ function declareColumns(table: StoredTable): string[] {
 }
 
 /** Return the statements for changes of a table's columns, and update the columns of the table. */
-function changeColumns(table: StoredTable, changes: readonly ColumnChange[]): string[] {
+export function changeColumns(table: StoredTable, changes: readonly ColumnChange[]): string[] {
   return changes.map((change) => {
     const column = quoteIdentifier(change.column)
     switch (change.do) {

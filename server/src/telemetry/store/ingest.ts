@@ -7,8 +7,15 @@ import { listColumns, uncountedFields, columnTypes } from '../domain/layout.ts'
 import { appendRows } from './append.ts'
 import { countFields, loadCatalog, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
 import { type CommitPlan, planCommit, type PlannedRow } from './commit.ts'
+import { planDeclaration } from './declare.ts'
 import { isOfEngine } from './failure.ts'
-import type { AppendOutcome, AppendRequest, SpoolStart, StoreSettings } from './protocol.ts'
+import type {
+  AppendOutcome,
+  AppendRequest,
+  DeclareRequest,
+  SpoolStart,
+  StoreSettings,
+} from './protocol.ts'
 import { widen } from './survey.ts'
 
 /** The only writer of the store. */
@@ -20,6 +27,8 @@ export interface Ingest {
   append(request: AppendRequest): Promise<AppendOutcome>
   /** Use the writing connection between two commits. The catalog is that of the file then. */
   exclusive<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T>
+  /** Make the tables of declared measurements; see {@link StoreCalls.declare}. */
+  declare(request: DeclareRequest): Promise<string | null>
   /** Commit the waiting samples, and accept no others. */
   close(): Promise<void>
 }
@@ -186,6 +195,24 @@ export async function openIngest({
       return enqueue(async () => {
         await refresh()
         return work(connection)
+      })
+    },
+    declare(request) {
+      return enqueue(async () => {
+        await refresh()
+        const plan = planDeclaration(catalog, request, settings.bounds)
+        if ('reason' in plan) return plan.reason
+        try {
+          await connection.run('begin')
+          for (const statement of plan.definitions) await connection.run(statement)
+          await connection.run('commit')
+        } catch (error) {
+          isStale = true
+          await rollBack()
+          throw error
+        }
+        for (const table of plan.tables) noteCommitted(table, [])
+        return null
       })
     },
     async close() {

@@ -1,4 +1,5 @@
 import type { Measurement, RowBatch } from '@community-lab/contract'
+import type { DeclaredFields } from '@community-lab/contract/samples'
 import type { SliceQuota } from '../domain/quota.ts'
 import type { Keep } from '../domain/sealing.ts'
 import type { PlacedSample } from '../domain/sample.ts'
@@ -81,6 +82,12 @@ export type AppendResult =
   | { readonly outcome: AppendOutcome; readonly reason?: undefined }
   | { readonly outcome?: undefined; readonly reason: string }
 
+/** Measurements of a scope that are declared before they have a sample. */
+export interface DeclareRequest {
+  readonly scope: string
+  readonly measurements: readonly { readonly name: string; readonly fields: DeclaredFields }[]
+}
+
 /** A measurement. */
 export interface MeasurementId {
   readonly scope: string
@@ -146,6 +153,8 @@ export interface StoreCalls {
   begin(request: SpoolStart): Promise<number>
   /** Commit a group of requests together. Returns one result for each. */
   append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>
+  /** Make the tables of declared measurements. Returns why that cannot be; null when it is done. */
+  declare(request: DeclareRequest): Promise<string | null>
   list(): Promise<readonly Measurement[]>
   rows(request: RowsRequest): Promise<RowsAnswer>
   latest(request: LatestRequest): Promise<LatestAnswer>

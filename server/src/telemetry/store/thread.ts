@@ -39,6 +39,7 @@ interface Pending {
 const sentences: Readonly<Record<keyof StoreCalls, string>> = {
   begin: 'find where a spool is',
   append: 'commit samples',
+  declare: 'declare measurements',
   list: 'list measurements',
   rows: 'read rows',
   latest: 'read the latest rows',

@@ -96,6 +96,7 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
   return {
     begin: (start) => ingest.begin(start),
     append: (requests) => appendAll(ingest, requests),
+    declare: (request) => ingest.declare(request),
     list: () =>
       survey(async () =>
         (await surveyTables(source(database.surveying))).map((table) =>

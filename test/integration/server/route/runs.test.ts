@@ -75,6 +75,9 @@ describe('the points of a run', () => {
     expect(target?.points).toEqual([rtt])
     for (const { fields } of [...points, ...(target?.points ?? [])])
       expect(Object.keys(fields)).toEqual(['rtt_s', 'lost', 'peer'])
+    // Its table is there before the first row.
+    const listed = await world.ask(world.red, 'GET', `${routes.measurements}?scope=slice-1`)
+    expect(listed.json()).toMatchObject([{ name: 'rtt', rows: 0 }])
     // Asked for again, it is the same run; without points it is another one.
     expect((await start(world, { ...hello, points: [rtt] })).json<Run>().id).toBe(id)
     expect((await start(world, hello)).json()).toMatchObject({

@@ -150,3 +150,51 @@ async function querySql(file: string, sql: string): Promise<unknown[][]> {
     instance.closeSync()
   }
 }
+
+describe('a declared measurement', () => {
+  const fields = { rtt_s: 'number', lost: 'boolean', peer: 'text', run: 'text' } as const
+  const declared = { scope: 'slice-3', measurements: [{ name: 'rtt', fields }] }
+
+  it('has its table, with all columns and units, before its first sample, and after a restart', async () => {
+    await using folder = await makeFolder()
+    for (let start = 0; start < 2; start++) {
+      await using store = await openStore(folder.dir)
+      if (start === 0) expect(await store.declare(declared)).toBeNull()
+      const [table] = await store.list()
+      expect(table).toMatchObject({ scope: 'slice-3', name: 'rtt', rows: 0 })
+      expect(table?.columns.slice(-4).map(({ name, type, unit }) => [name, type, unit])).toEqual([
+        ['rtt_s', 'DOUBLE', 's'],
+        ['lost', 'BOOLEAN', null],
+        ['peer', 'VARCHAR', null],
+        ['run', 'VARCHAR', null],
+      ])
+    }
+  })
+
+  it('keeps the rows that are there; values of another type are in a column beside', async () => {
+    await using folder = await makeFolder()
+    await using store = await openStore(folder.dir)
+    const place = { scope: 'slice-3', name: 'rtt', sliver: '3@1' }
+    await store.append(fromNode([aSample(1, { ...place, fields: { lost: 1, rtt_s: 2 } })]))
+    expect(await store.declare(declared)).toBeNull()
+    const fitting = { lost: true, rtt_s: 3, peer: 'n2', run: 'r' }
+    await store.append(fromNode([aSample(2, { ...place, fields: fitting })]))
+    const [table] = await store.list()
+    expect(table?.columns.map(({ name, type }) => `${name} ${type}`)).toEqual(
+      expect.arrayContaining(['lost BOOLEAN', 'lost_as_number DOUBLE', 'rtt_s DOUBLE']),
+    )
+    const asked = { scope: 'slice-3', name: 'rtt', after: 0, run: null, limit: 10 }
+    const { batch } = await store.rows(asked)
+    const column = batch?.columns.indexOf('lost') ?? -1
+    expect(batch?.rows.map((row) => row[column])).toEqual([null, true])
+  })
+
+  it('is refused in words beyond the bounds of its slice, and then makes nothing', async () => {
+    await using folder = await makeFolder()
+    const bounds = { measurementsPerScope: 1 }
+    await using store = await openStore(folder.dir, { bounds })
+    const two = [...declared.measurements, { name: 'other', fields }]
+    expect(await store.declare({ ...declared, measurements: two })).toContain('may have 1')
+    expect(await store.list()).toEqual([])
+  })
+})

@@ -79,18 +79,18 @@ describe('rows as server-sent events', () => {
     await events.return(undefined)
   })
 
-  it('go on after the last id, in events of at most 1000 rows', async () => {
+  it('go on after the last id, in events of at most 5000 rows', async () => {
     await using folder = await makeFolder()
     await using server = await startApp(folder.dir)
-    await server.app.telemetry.append(fromNode(samples(1, 2500)))
-    const all = await take(readEvents(server, rowsPath), 2500)
-    expect(all.map(({ batch }) => batch.rows.length)).toEqual([1000, 1000, 500])
+    await server.app.telemetry.append(fromNode(samples(1, 12_500)))
+    const all = await take(readEvents(server, rowsPath), 12_500)
+    expect(all.map(({ batch }) => batch.rows.length)).toEqual([5000, 5000, 2500])
     const [, second] = all.map(({ id }) => Number(id))
-    const rest = await take(readEvents(server, rowsPath, { 'last-event-id': String(second) }), 500)
-    expect(seqs(rest)).toEqual(samples(2001, 2500).map(({ seq }) => seq))
+    const rest = await take(readEvents(server, rowsPath, { 'last-event-id': String(second) }), 2500)
+    expect(seqs(rest)).toEqual(samples(10_001, 12_500).map(({ seq }) => seq))
     expect(
-      seqs(await take(readEvents(server, `${rowsPath}?after=${Number(second) + 499}`), 1)),
-    ).toEqual([2500])
+      seqs(await take(readEvents(server, `${rowsPath}?after=${Number(second) + 2499}`), 1)),
+    ).toEqual([12_500])
   })
 
   it('keep a run’s rows', async () => {
@@ -131,7 +131,7 @@ describe('rows as server-sent events', () => {
   it('end after those that there are, when nobody wants more', async () => {
     await using folder = await makeFolder()
     await using server = await startApp(folder.dir)
-    await server.app.telemetry.append(fromNode(samples(1, 2500)))
+    await server.app.telemetry.append(fromNode(samples(1, 12_500)))
     const url = `http://127.0.0.1:${server.port}${rowsPath}?follow=false`
     const text = await (await fetch(url)).text()
     expect(text.match(/^id: /gmu)).toHaveLength(3)

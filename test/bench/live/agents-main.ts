@@ -1,0 +1,58 @@
+import process from 'node:process'
+import { join } from 'node:path'
+import { once } from 'node:events'
+import { count, point, seconds, streamSubprotocol } from '@community-lab/contract'
+import { WebSocket } from 'ws'
+import {
+  createLineChecks,
+  createSliverStreams,
+  createUplink,
+  openSpool,
+} from '../../../agent/src/measurement/measurement.ts'
+
+// The measuring parts of the agents of some nodes, each with one sliver of slice 3: catcher, spool and stream, in a process of their own.
+
+const [dir = '', port = '', nodes = ''] = process.argv.slice(2)
+const ending = new AbortController()
+const { signal } = ending
+
+async function startNode(id: number) {
+  const own = join(dir, `node-${id}`)
+  const source = `3@${id}`
+  const spool = await openSpool(join(own, 'spool'))
+  const checks = createLineChecks()
+  const ticks = point('ticks', { sent_s: seconds('when it was written'), nr: count() })
+  checks.declare({ id: 'bench', sliver: source, points: [ticks] })
+  const streams = createSliverStreams({ spool, dir: join(own, 'catchers'), checks })
+  await streams.ensure(source, join(own, 'measure'))
+  const uplink = createUplink({
+    spool,
+    softVersion: 'bench',
+    async openStream(aborted) {
+      const url = `ws://127.0.0.1:${port}/api/nodes/${id}/ctl/stream`
+      const headers = { authorization: `Bearer node${id}` }
+      const socket = new WebSocket(url, [streamSubprotocol], { headers, perMessageDeflate: false })
+      await once(socket, 'open', { signal: aborted })
+      return socket
+    },
+    onChanged: () => undefined,
+    signal,
+  })
+  return async () => {
+    await streams.remove(source)
+    await uplink.close()
+    await streams.stop()
+    await spool.close()
+  }
+}
+
+const ends = await Promise.all(
+  Array.from({ length: Number(nodes) }, (_, index) => startNode(index + 1)),
+)
+process.on('disconnect', () => {
+  void Promise.all(ends.map((end) => end())).finally(() => {
+    ending.abort()
+    process.exit(0)
+  })
+})
+process.send?.('ready')
