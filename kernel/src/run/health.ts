@@ -19,6 +19,7 @@ import {
   writeDataset,
   type WrittenTable,
 } from './database.ts'
+import { fetchPublishedDays, type PublishedDays } from './published-days.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import type { Row, SqlValue } from './value.ts'
 
@@ -31,7 +32,10 @@ export interface HealthOptions {
 const scope = 'node'
 const defaultSpanMs = 3_600_000
 
-/** What the nodes measure of themselves. */
+/**
+ * What the nodes measure of themselves. The finished days of the period come from the public dataset: their files are kept on this machine, and have also `node_states` and
+ * `sliver_use`. What is later comes from the server's store.
+ */
 export class HealthSamples {
   readonly #session: Session
   readonly #database: SampleDatabase
@@ -44,7 +48,9 @@ export class HealthSamples {
     const to = options.to === undefined ? {} : { to: options.to }
     const until = options.to === undefined ? 'on' : `to ${formatTime(options.to)}`
     this.#period = `from ${formatTime(from)} ${until}`
-    this.#database = new SampleDatabase(session, { scope, from, ...to })
+    const published = (signal: AbortSignal): Promise<PublishedDays> =>
+      fetchPublishedDays(session, { from, to: options.to ?? new Date(), signal })
+    this.#database = new SampleDatabase(session, { scope, from, ...to, published })
   }
 
   /** Run a query in their database (DuckDB), which has a table for each measurement, such as `node_health`. See `Run.sql`. */

@@ -8,8 +8,10 @@ import type { Session } from '../session.ts'
 import { mapBounded } from '../wait/concurrency.ts'
 import { ClockCorrection } from './clock-correction.ts'
 import { clockSeconds } from './clock-sql.ts'
+import type { PublishedDays } from './published-days.ts'
 import { makeScratch } from './scratch.ts'
 import { quoteIdentifier, quoteText } from './sql-quote.ts'
+import { select, typeHere, type TableColumn } from './table-columns.ts'
 
 /** The samples that a database contains. */
 export interface Selection {
@@ -19,6 +21,8 @@ export interface Selection {
   readonly run?: string
   readonly from?: Date
   readonly to?: Date
+  /** Fetch the published days of the period. Their rows are read from files, and only later ones from the server's store. */
+  readonly published?: (signal: AbortSignal) => Promise<PublishedDays>
   /** Tables that are known in advance. Each exists from the beginning, with all its columns, whatever its first samples contain. */
   readonly tables?: Readonly<Record<string, DeclaredColumns>>
 }
@@ -48,11 +52,6 @@ export interface SampleTable {
   readonly landed: number
 }
 
-interface TableColumn {
-  readonly name: string
-  readonly type: string
-}
-
 const concurrency = 4
 
 /** The tables of an in-memory database, each of which mirrors a measurement of the server. */
@@ -62,6 +61,8 @@ export class SampleTables {
   readonly #connection: DuckDBConnection
   readonly #tables = new Map<string, SampleTable>()
   readonly #clocks: ClockCorrection
+  /** Fetched once. What is published meanwhile is in the tables already. */
+  #published: PublishedDays | null = null
 
   constructor(session: Session, selection: Selection, connection: DuckDBConnection) {
     this.#session = session
@@ -81,6 +82,7 @@ export class SampleTables {
    */
   async refresh(signal: AbortSignal): Promise<void> {
     const { scope } = this.#selection
+    this.#published ??= (await this.#selection.published?.(signal)) ?? null
     const there = await this.#names()
     for (const name of this.#tables.keys()) if (!there.has(name)) this.#tables.delete(name)
     const list = Type.Array(Measurement)
@@ -91,6 +93,7 @@ export class SampleTables {
         !isSame(measurement, this.#tables.get(measurement.name)?.measurement),
     )
     if (stale.length > 0) await this.#loadAll(stale, signal)
+    await this.#loadPublished()
     const declared = Object.keys(this.#selection.tables ?? {})
     if (stale.length > 0 || declared.some((name) => !there.has(name))) await this.#declare()
     await this.#correct({ changed: new Set(stale.map(({ name }) => name)), found, signal })
@@ -105,6 +108,9 @@ export class SampleTables {
     const { scope, tables = {} } = this.#selection
     const names = new Set([...this.#tables.keys(), ...Object.keys(tables)])
     if (scope === 'node') names.delete(clockMeasurement)
+    // The server has recorded these by its own clock.
+    for (const [name, { measurement }] of this.#tables)
+      if (measurement.columns.every((column) => column.name !== 'spool')) names.delete(name)
     await this.#clocks.correct([...names], what)
   }
 
@@ -123,6 +129,45 @@ export class SampleTables {
     } finally {
       await scratch.remove()
     }
+  }
+
+  /** Load the tables that are only published, not in the store. */
+  async #loadPublished(): Promise<void> {
+    for (const [name, table] of this.#published?.tables ?? []) {
+      if (this.#tables.has(name)) continue
+      const columns = await this.#columnsOf(this.#sources(name, null))
+      await this.#connection.run(
+        `create or replace table ${quoteIdentifier(name)} as select ${select(columns, {})} from ${this.#sources(name, null)} where ${this.#within()}`,
+      )
+      const [rows = 0] = await this.#numbers(`select count(*) from ${quoteIdentifier(name)}`)
+      const { scope } = this.#selection
+      const times = { first_time: null, last_time: null }
+      this.#tables.set(name, {
+        rows,
+        landed: 0,
+        units: new Map(table.columns.map((column) => [column.name, column.unit])),
+        measurement: { scope, name, columns: table.columns, rows: 0, ...times },
+      })
+    }
+  }
+
+  /** The rows of the published files of a measurement, and of a file of the store, in SQL. */
+  #sources(name: string, stored: string | null): string {
+    const files = [
+      ...(this.#published?.files.get(name) ?? []),
+      ...(stored === null ? [] : [stored]),
+    ]
+    return `read_parquet([${files.map(quoteText).join(', ')}], union_by_name = true)`
+  }
+
+  /** The condition for rows of the period. Files of whole days have others, too. */
+  #within(): string {
+    const { from, to } = this.#selection
+    const bounds = [
+      ...(from === undefined ? [] : [`time >= ${quoteText(from.toISOString())}::timestamptz`]),
+      ...(to === undefined ? [] : [`time < ${quoteText(to.toISOString())}::timestamptz`]),
+    ]
+    return bounds.length === 0 ? 'true' : bounds.join(' and ')
   }
 
   async #declare(): Promise<void> {
@@ -196,10 +241,14 @@ export class SampleTables {
 
   async #replace(measurement: Measurement, to: FetchOptions): Promise<void> {
     await this.#fetch(measurement, { ...to, after: 0 })
-    const source = `read_parquet(${quoteText(to.file)})`
+    const isPublished = this.#published?.files.has(measurement.name) === true
+    const source = isPublished
+      ? this.#sources(measurement.name, to.file)
+      : `read_parquet(${quoteText(to.file)})`
     const columns = await this.#columnsOf(source)
+    const rows = isPublished ? `${source} where ${this.#within()}` : source
     await this.#connection.run(
-      `create or replace table ${quoteIdentifier(measurement.name)} as select ${select(columns, this.#declaredOf(measurement))} from ${source}`,
+      `create or replace table ${quoteIdentifier(measurement.name)} as select ${select(columns, this.#declaredOf(measurement))} from ${rows}`,
     )
   }
 
@@ -211,7 +260,8 @@ export class SampleTables {
     { scope, name, columns }: Measurement,
     { file, signal, after }: FetchOptions & { readonly after: number },
   ): Promise<void> {
-    const { run, from, to } = this.#selection
+    const { run, to } = this.#selection
+    const from = this.#storeFrom(name)
     const hasRun = columns.some((column) => column.name === 'run')
     const query = {
       ...(run !== undefined && hasRun ? { run } : {}),
@@ -224,6 +274,14 @@ export class SampleTables {
     const accept = 'application/vnd.apache.parquet'
     const { body } = await this.#session.http.open(route, { accept, query, signal })
     await pipeline(body, createWriteStream(file), { signal })
+  }
+
+  /** From when on the rows of a measurement are read from the store: what is published before is in files. */
+  #storeFrom(name: string): Date | undefined {
+    const { from } = this.#selection
+    const until = this.#published?.files.has(name) === true ? this.#published.until : null
+    if (until === null) return from
+    return from === undefined || from < until ? until : from
   }
 
   /** Return the names of existing tables and views. */
@@ -252,28 +310,6 @@ export class SampleTables {
 interface FetchOptions {
   readonly file: string
   readonly signal: AbortSignal
-}
-
-/**
- * Return the type of a column in this database. The server's times are UTC without a zone; here they have a zone, so that comparisons with now() mean the same
- * everywhere. The server's integers beyond 2^53 are decimals in Parquet, which has no such integers; here they are integers. Whole numbers of a
- * declared measurement are doubles at the server, which is exact for those that fit; here they have the declared type.
- */
-function typeHere({ name, type }: TableColumn, declared: DeclaredColumns): string {
-  if (declared[name] === 'BIGINT' && type === 'DOUBLE') return 'BIGINT'
-  if (type === 'TIMESTAMP') return 'TIMESTAMP WITH TIME ZONE'
-  return type === 'DECIMAL(38,0)' ? 'HUGEINT' : type
-}
-
-function select(columns: readonly TableColumn[], declared: DeclaredColumns): string {
-  return columns
-    .map((column) => {
-      const name = quoteIdentifier(column.name)
-      if (column.type === 'TIMESTAMP') return `${name} at time zone 'UTC' as ${name}`
-      const type = typeHere(column, declared)
-      return type === column.type ? name : `${name}::${type} as ${name}`
-    })
-    .join(', ')
 }
 
 function isSame(now: Measurement, then: Measurement | undefined): boolean {

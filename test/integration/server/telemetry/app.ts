@@ -50,12 +50,14 @@ function principalOf(token: string): Principal {
 /** Options of {@link startApp}. */
 export interface TestAppOptions extends StreamPluginOptions {
   readonly telemetry?: Partial<TelemetryStoreOptions>
+  /** Adds further routes. */
+  readonly more?: (app: FastifyInstance) => Promise<void>
 }
 
 /** Start it on a free port; the token of a request is the name of one of its principals. */
 export async function startApp(
   dir: string,
-  { telemetry = {}, ...stream }: TestAppOptions = {},
+  { telemetry = {}, more, ...stream }: TestAppOptions = {},
 ): Promise<TestApp> {
   const app = Fastify()
   const registry = createTestRegistry()
@@ -70,6 +72,7 @@ export async function startApp(
   await app.register(problemPlugin)
   await app.register(telemetryPlugin, { dir, commitDelayMs: 1, ...telemetry })
   await app.register(streamPlugin, stream)
+  await more?.(app)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const address = app.server.address()
   const port = address !== null && typeof address === 'object' ? address.port : 0

@@ -1,0 +1,147 @@
+import type { IncomingMessage } from 'node:http'
+import { readdir, rm, truncate } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { takeCredentials } from '../../../../kernel/src/credentials/credentials.ts'
+import { ensureSshKey } from '../../../../kernel/src/credentials/ssh-key.ts'
+import { HealthSamples } from '../../../../kernel/src/run/health.ts'
+import { openSession } from '../../../../kernel/src/session.ts'
+import { openHealthDataset, type HealthDataset } from '../../../../server/src/dataset/publisher.ts'
+import { datasetRoutes } from '../../../../server/src/route/datasets.ts'
+import { startApp } from '../../server/telemetry/app.ts'
+import { aSample, fromNode, makeFolder } from '../../server/telemetry/world.ts'
+
+const first = Date.parse('2026-05-04T00:00:00Z')
+const hourMs = 3_600_000
+const never = new AbortController().signal
+const from = new Date(first + 11 * hourMs)
+const to = new Date(first + 48 * hourMs)
+
+let folder: Awaited<ReturnType<typeof makeFolder>>
+let cache: string
+beforeEach(async () => {
+  folder = await makeFolder()
+  vi.stubEnv('XDG_CACHE_HOME', folder.dir)
+  cache = join(folder.dir, 'community-lab', 'node-health')
+})
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await folder[Symbol.asyncDispose]()
+})
+
+/** A server that publishes what it stores, on 5 May at half past midnight, and a session of the library connected to it. */
+async function startWorld() {
+  const made: HealthDataset[] = []
+  const server = await startApp(join(folder.dir, 'store'), {
+    async more(app) {
+      const dataset = await openHealthDataset({
+        dir: join(folder.dir, 'dataset'),
+        store: app.telemetry,
+        recorded: () =>
+          Promise.resolve([
+            {
+              name: 'node_states',
+              columns: [
+                ['time', 'TIMESTAMP WITH TIME ZONE'],
+                ['node', 'VARCHAR'],
+                ['state', 'VARCHAR'],
+              ],
+              rows: [[new Date(first + 12 * hourMs), 'n1', 'production']],
+            },
+          ]),
+        software: 'test',
+        now: () => first + 24.6 * hourMs,
+      })
+      datasetRoutes(app, dataset)
+      made.push(dataset)
+    },
+  })
+  const url = `http://127.0.0.1:${server.port}`
+  const session = openSession(
+    takeCredentials({ url, token: 'operator' }),
+    ensureSshKey(join(folder.dir, 'keys')),
+  )
+  const requests: URL[] = []
+  server.app.server.on('request', (request: IncomingMessage) => {
+    requests.push(new URL(request.url ?? '', url))
+  })
+  let seq = 0
+  return {
+    session,
+    requests,
+    filesFetched: () => requests.filter(({ pathname }) => pathname.endsWith('.parquet')).length,
+    publish: () => Promise.all(made.map((each) => each.publish(never))),
+    add: (hour: number) =>
+      server.app.telemetry.append(
+        fromNode([
+          aSample(++seq, {
+            name: 'node_health',
+            timeUs: (first + hour * hourMs) * 1000,
+            fields: { load1: hour },
+          }),
+        ]),
+      ),
+    async [Symbol.asyncDispose]() {
+      await session.close()
+      await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const hoursOf = async (health: HealthSamples) =>
+  (await health.sql<{ load1: number }>`select load1 from node_health order by time`).map(
+    ({ load1 }) => load1,
+  )
+
+it('reads finished days from the public dataset and the rest from the store, each row once', async () => {
+  await using world = await startWorld()
+  for (const hour of [10, 12, 23, 25]) await world.add(hour)
+  await world.publish()
+  await using health = new HealthSamples(world.session, { from, to })
+  expect(await hoursOf(health)).toEqual([12, 23, 25])
+  expect(await health.sql`select node, state from node_states`).toEqual([
+    { node: 'n1', state: 'production' },
+  ])
+  const stored = world.requests.filter(({ pathname }) => pathname.endsWith('/parquet'))
+  expect(stored.map(({ searchParams }) => searchParams.get('from'))).toEqual([
+    '2026-05-05T00:00:00.000Z',
+  ])
+  await world.add(26)
+  expect(await hoursOf(health)).toEqual([12, 23, 25, 26])
+  expect((await health.tables()).map(({ name, rows }) => [name, rows])).toEqual([
+    ['node_health', 4],
+    ['node_states', 1],
+  ])
+})
+
+it('fetches a file once, and again when it is damaged or another version was published', async () => {
+  await using world = await startWorld()
+  await world.add(12)
+  await world.publish()
+  const read = async () => {
+    await using health = new HealthSamples(world.session, { from, to })
+    return await hoursOf(health)
+  }
+  expect(await read()).toEqual([12])
+  expect(world.filesFetched()).toBe(2)
+  expect(await read()).toEqual([12])
+  expect(world.filesFetched()).toBe(2)
+
+  for (const name of await readdir(cache)) await truncate(join(cache, name), 5)
+  expect(await read()).toEqual([12])
+  expect(world.filesFetched()).toBe(4)
+
+  await world.add(13)
+  await world.publish()
+  expect(await read()).toEqual([12, 13])
+  await rm(cache, { recursive: true })
+  expect(await read()).toEqual([12, 13])
+  expect((await readdir(cache)).length).toBe(2)
+})
+
+it('reads everything from the store when nothing is published', async () => {
+  await using world = await startWorld()
+  await world.add(12)
+  await using health = new HealthSamples(world.session, { from, to })
+  expect(await hoursOf(health)).toEqual([12])
+})
