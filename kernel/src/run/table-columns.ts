@@ -1,4 +1,3 @@
-import type { DeclaredColumns } from './sample-tables.ts'
 import { quoteIdentifier } from './sql-quote.ts'
 
 /** A column, with DuckDB's type. */
@@ -12,14 +11,20 @@ export interface TableColumn {
  * everywhere. The server's integers beyond 2^53 are decimals in Parquet, which has no such integers; here they are integers. Whole numbers of a
  * declared measurement are doubles at the server, which is exact for those that fit; here they have the declared type.
  */
-export function typeHere({ name, type }: TableColumn, declared: DeclaredColumns): string {
+export function typeHere(
+  { name, type }: TableColumn,
+  declared: Readonly<Record<string, string>>,
+): string {
   if (declared[name] === 'BIGINT' && type === 'DOUBLE') return 'BIGINT'
   if (type === 'TIMESTAMP') return 'TIMESTAMP WITH TIME ZONE'
   return type === 'DECIMAL(38,0)' ? 'HUGEINT' : type
 }
 
 /** Return the columns of a Parquet file in SQL, with their types in this database. */
-export function select(columns: readonly TableColumn[], declared: DeclaredColumns): string {
+export function select(
+  columns: readonly TableColumn[],
+  declared: Readonly<Record<string, string>>,
+): string {
   return columns
     .map((column) => {
       const name = quoteIdentifier(column.name)
