@@ -122,6 +122,38 @@ describe.each(testbedKinds)('the testbed of %s', (as) => {
     // n1 to n5 is two links of 5 ms each way.
     expect(row?.['rtt_ms']).toBeGreaterThan(19)
     expect(row?.['rtt_ms']).toBeLessThan(35)
+    const ends = { from, to }
+    const runs = await Promise.all([
+      slice.measure('one-way', { from: 'all', to: 'all', everyMs: 100, forMs: 2_000 }),
+      slice.measure('path', { ...ends, everyMs: 10_000, forMs: 10_000 }),
+      slice.measure('throughput', { ...ends, testMs: 2_000 }),
+    ])
+    await Promise.all(runs.map((each) => each.done()))
+    const [oneWay, path, throughput] = runs
+    const outputs = await Promise.all(runs.map((each) => each.output('n1')))
+    expect(outputs).toEqual(['', '', ''])
+    // Two links of 5 ms; without root a relay delays packets, up to half a millisecond less. Both slivers have the same clock. Each has sent what the other has received or lost.
+    const delays =
+      await oneWay.sql`select source, min(delay_s) * 1e3 as ms, count(*) as n from one_way group by source order by source`
+    expect(delays.map(({ source, n }) => [source, n])).toEqual([
+      ['n1', 20],
+      ['n5', 20],
+    ])
+    for (const { ms } of delays) {
+      expect(ms).toBeGreaterThan(9.5)
+      expect(ms).toBeLessThan(16)
+    }
+    const corrected =
+      await oneWay.sql`select r.delay_s + r.clock_offset_s - s.clock_offset_s as delay_s, r.clock_error_s + s.clock_error_s as error_s
+        from one_way r asof join one_way_sent s on s.node = r.source and s.peer = r.node and s.time <= r.time`
+    expect(corrected).toHaveLength(40)
+    const [found] = await path.sql`select hops, reached from path`
+    expect(found).toMatchObject({ hops: 4, reached: true })
+    // Links carry 20 Mbit/s. Of that, TCP needs some for headers, and time to find out.
+    const [test] =
+      await throughput.sql`select bytes_per_second * 8 / 1e6 as mbps from throughput_test`
+    expect(test?.['mbps']).toBeGreaterThan(8)
+    expect(test?.['mbps']).toBeLessThan(20)
     await slice.release()
   })
 

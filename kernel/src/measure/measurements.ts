@@ -1,5 +1,7 @@
+import { captureMeasurement, type CaptureOptions, type CaptureTables } from './capture.ts'
 import type { StandardMeasurement } from './measurement.ts'
 import { oneWayMeasurement, type OneWayOptions, type OneWayTables } from './one-way.ts'
+import { pathMeasurement, type PathOptions, type PathTables } from './path.ts'
 import { rttMeasurement, type RttOptions, type RttTables } from './rtt.ts'
 import {
   throughputMeasurement,
@@ -11,6 +13,8 @@ import {
 export interface Measurements {
   readonly rtt: { readonly options: RttOptions; readonly tables: RttTables }
   readonly 'one-way': { readonly options: OneWayOptions; readonly tables: OneWayTables }
+  readonly capture: { readonly options: CaptureOptions; readonly tables: CaptureTables }
+  readonly path: { readonly options: PathOptions; readonly tables: PathTables }
   readonly throughput: { readonly options: ThroughputOptions; readonly tables: ThroughputTables }
 }
 
@@ -22,5 +26,7 @@ export const measurements: {
 } = {
   rtt: rttMeasurement,
   'one-way': oneWayMeasurement,
+  capture: captureMeasurement,
+  path: pathMeasurement,
   throughput: throughputMeasurement,
 }

@@ -82,12 +82,15 @@ sub take {
   vec($source->{seen}, $seq % $ring, 1) = 1;
   put(sprintf('one_way delay_s=%.9f sent_at_s=%.6f lost=false seq_no=%d%s%s source="%s"', ($got - $time) / 1e9, $time / 1e9, $seq, defined $hops ? " ttl=$hops" : '', $more, $source->{name}));
 }
+# The columns of the clock in these rows tell how the clock of the sender was.
+sub tell_sent { put("one_way_sent peer=\"$_->{name}\" sent=$_->{sent} unsent=$_->{unsent}") for @peers }
 my $started = now(1);
 my $n = @peers || 1;
 my $begin = $started + $lead + $every * ($rank // 0) / ((@senders || 1) * $n);
 my ($next, $total, $said, $say) = (0, $count * @peers, @peers ? 0 : 5, undef);
 # Who has not heard how many there were waits a little longer than everybody should need.
 my $deadline = $started + 2 * $lead + $every * $count + $patience + 5e9;
+my $tell = $started;
 until ($stop) {
   while (my @packet = receive($socket)) { take(@packet) }
   my $now = now(1);
@@ -109,6 +112,8 @@ until ($stop) {
     my $later = $source->{base} + $patience + $every * ($source->{given} + 1);
     $until = $later if $source->{given} < $most && $later < $until;
   }
+  if (@peers && $now >= $tell) { tell_sent(); $tell = $now + 10e9 }
+  $until = $tell if @peers && $tell < $until;
   if ($next < $total) {
     my $due = $begin + $every * $next / $n;
     if ($due <= $now) {
@@ -130,7 +135,7 @@ until ($stop) {
   wait_until($until, $socket);
 }
 if ($stop && $said < 5) { send_packet($_, 1, int($next / $n)) for @peers }
-for my $peer (@peers) { put("one_way_sent peer=\"$peer->{name}\" sent=$peer->{sent} unsent=$peer->{unsent}") }
+tell_sent();
 for my $source (@sources) {
   my $is_whole = defined $source->{total} ? 'true' : 'false';
   put("one_way_count source=\"$source->{name}\" is_whole=$is_whole " . join(' ', map { "$_=$source->{$_}" } qw(received lost late duplicate reordered)));

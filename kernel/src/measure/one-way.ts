@@ -60,8 +60,8 @@ const oneWayCountPoint = point('one_way_count', {
 
 const oneWaySentPoint = point('one_way_sent', {
   peer: text('the node to which the node of the row has sent'),
-  sent: count('packets that were sent'),
-  unsent: count('packets that could not be sent'),
+  sent: count('packets that were sent by then'),
+  unsent: count('packets that could not be sent by then'),
 })
 
 /** One packet, as a row of `one_way`. */
@@ -72,7 +72,7 @@ export interface OneWayTables {
   readonly one_way: OneWayRow
   /** What each sliver has received of each other, at the end. */
   readonly one_way_count: RowOf<typeof oneWayCountPoint>
-  /** What each sliver has sent to each other, at the end. */
+  /** What each sliver has sent to each other, at the begin, every ten seconds and at the end. Its columns `clock_…` are those of the sender. */
   readonly one_way_sent: RowOf<typeof oneWaySentPoint>
   readonly tool: RowOf<typeof toolPoint>
 }

@@ -64,7 +64,7 @@ sub receive {
   if (!defined $recvmsg) {
     my $from = recv($socket, my $data, 65535, MSG_DONTWAIT);
     return if !defined $from;
-    return ($data, (unpack_sockaddr_in6($from))[1], now(0), undef);
+    return ($data, length($from) == 28 ? (unpack_sockaddr_in6($from))[1] : undef, now(0), undef);
   }
   my $pointer = sub { unpack('L!', pack('p', $_[0])) };
   my $vector = pack('L!2', $pointer->($data_room), 65536);
@@ -82,7 +82,8 @@ sub receive {
     $at += ($length + $word - 1) & ~($word - 1);
   }
   my $name = substr($name_room, 0, 28);
-  return (substr($data_room, 0, $bytes), (unpack_sockaddr_in6($name))[1], $time // now(0), $hops);
+  my $from = unpack('S', $name) == AF_INET6 ? (unpack_sockaddr_in6($name))[1] : undef;
+  return (substr($data_room, 0, $bytes), $from, $time // now(0), $hops);
 }
 sub prepare {
   my ($socket) = @_;

@@ -30,7 +30,7 @@ export interface ThroughputOptions extends MeasureOptions, EndsOptions {
 
 /** How much longer a slot is than its test, and how long all slivers have to begin, in seconds. Clocks of nodes may differ by a half of the first. */
 const gapS = 4
-const leadS = 10
+const leadS = 6
 /** The longest time of all tests together, in milliseconds: a day. */
 const longestMs = 86_400_000
 /** The most tests at the same time: each has a process on both sides, and one sliver may have 128. */

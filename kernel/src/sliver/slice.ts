@@ -243,6 +243,11 @@ export class Slice implements SliceHandle {
    * `throughput`: what goes from slivers to slivers, by iperf3: TCP, or UDP at a rate. One pair after the other, unless `parallel` is true. Each second is a row of `throughput`, each test one of
    * `throughput_test`: `bytes_per_second`, `retransmits`, `lost`; `error` says why one has failed.
    *
+   * `path`: the hops from slivers to slivers, by traceroute with one flow label, in rounds. Each path of a round is a row of `path`, with `changed`; each hop a row of `path_hop`, with `lost` and `rtt_s`.
+   *
+   * `capture`: packets of the slivers' own interfaces, into a pcap file in each sliver, bounded by time, bytes and packets. Each second and protocol is a row of `capture`. The file is
+   * `/tmp/community-lab/<id of the run>/capture.pcap`, which `slice.download` gets.
+   *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN, LAB_SLIVER_NO_ADDRESS; LAB_RUN_EXISTS, LAB_RUN_TOO_MANY.
    */
   async measure<Name extends MeasurementName>(

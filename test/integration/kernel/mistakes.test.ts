@@ -219,7 +219,7 @@ const mistakes: Mistakes = {
   ],
   'a measurement that there is not': [
     () => slice.measure(any('bandwidth'), any(rtt)),
-    /measurement is "bandwidth"; expected rtt, one-way, throughput/u,
+    /measurement is "bandwidth"; expected rtt, one-way, capture, path, throughput/u,
   ],
   'probes every NaN ms': [
     () => slice.measure('rtt', { ...rtt, everyMs: Number.NaN }),

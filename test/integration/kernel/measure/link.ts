@@ -46,6 +46,8 @@ const wire = `set -e
 unshare -n sleep 3600 & b=$!
 until [ "$(readlink /proc/$b/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do :; done
 trap 'kill $b $backs 2>/dev/null || true' EXIT
+sysctl -qw net.ipv6.conf.default.accept_dad=0
+nsenter -t $b -n sysctl -qw net.ipv6.conf.default.accept_dad=0
 ip link set lo up
 ip link add w type veth peer name w netns $b
 ip addr add fd00::a/64 dev w nodad

@@ -42,7 +42,7 @@ it('makes a row of each packet in both directions, and says how many were sent',
     for (const row of rows) expect(row['delay_s']).toBeGreaterThan(0)
     const count = { received: 10, lost: 0, late: 0, duplicate: 0, reordered: 0, is_whole: true }
     expect(rowsOf(there, 'one_way_count')).toEqual([{ source, ...count, run: runId }])
-    expect(rowsOf(there, 'one_way_sent')).toMatchObject([{ sent: 10, unsent: 0 }])
+    expect(rowsOf(there, 'one_way_sent')).toMatchObject([{ sent: 0 }, { sent: 10, unsent: 0 }])
   }
 })
 

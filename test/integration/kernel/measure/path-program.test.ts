@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest'
+import { pathProgram } from '../../../../kernel/src/measure/path-program.ts'
+import { settings } from '../../../../kernel/src/measure/prober.ts'
+import { rowsOf, runId, runOnLink, type EndProgram } from './link.ts'
+
+const program: EndProgram = {
+  at: 'a',
+  sliver: '1@1',
+  script: pathProgram,
+  settings: settings({ every_s: 0.5, rounds: 2, probes: 3, hops: 20, flow_label: 4711 }, [
+    ['to', '1@1', 'n1', 'fd00::a'],
+    ['to', '1@2', 'n2', 'fd01::9'],
+  ]),
+}
+
+/** The target is behind b, and counts probes with the flow label. */
+const behind = `nsenter -t $b -n sh -c 'ip addr add fd01::9/128 dev lo; sysctl -qw net.ipv6.conf.all.forwarding=1'
+ip -6 route add fd01::/64 via fd00::b`
+
+it('traces a path in each round, with the losses of each hop', async () => {
+  const result = await runOnLink([program], behind)
+  expect(result).toMatchObject({ exitCode: 0, stderr: '' })
+  const path = { peer: 'n2', hops: 1, reached: true, changed: false, addresses: 'fd01::9' }
+  expect(rowsOf(result, 'path')).toMatchObject([
+    { ...path, round: 1, run: runId },
+    { ...path, round: 2 },
+  ])
+  expect(rowsOf(result, 'path_hop')[0]).toMatchObject({
+    ...{ peer: 'n2', round: 1, ttl: 1, address: 'fd01::9', received: 3, lost: 0 },
+  })
+  expect(rowsOf(result, 'tool')).toMatchObject([{ tool: 'traceroute' }])
+})
+
+it('keeps one flow label in all probes', async () => {
+  // Other echo requests than those of this flow are not let through: nobody would answer.
+  const filter = `nsenter -t $b -n nft -f - << 'rules'
+table ip6 one {
+  chain input { type filter hook input priority 0; icmpv6 type echo-request ip6 flowlabel != 4711 drop; }
+}
+rules`
+  const result = await runOnLink([program], `${behind}\n${filter}`)
+  expect(rowsOf(result, 'path_hop').map((row) => row['lost'])).toEqual([0, 0])
+})

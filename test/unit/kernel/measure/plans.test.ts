@@ -1,0 +1,82 @@
+import { expect, it } from 'vitest'
+import { measurements } from '../../../../kernel/src/measure/measurements.ts'
+import type { SliceHandle, SliverOrNode } from '../../../../kernel/src/sliver/slice-handle.ts'
+import type { Sliver } from '../../../../kernel/src/sliver/sliver.ts'
+import { checkPoints } from '@community-lab/contract'
+
+/** A slice on so many nodes. */
+function aSlice(nodes: number): SliceHandle {
+  const slivers = Array.from({ length: nodes }, (_, index) => ({
+    id: `1@${index + 1}`,
+    node: `n${index + 1}`,
+    nodeId: index + 1,
+    address: `fd77:0:0:${(index + 1).toString(16)}::1`,
+  })) as unknown as Sliver[]
+  const sliver = (which: SliverOrNode): Sliver => {
+    const found = slivers.find((each) => each === which || each.node === which)
+    if (found === undefined) throw new Error('no such sliver')
+    return found
+  }
+  return { id: 1, name: 'first', slivers, sliver }
+}
+
+const all = { from: 'all', to: 'all' } as const
+const pair = { from: 'n1', to: 'n2' } as const
+
+it('has one program for all slivers, so that all to all of 64 nodes fits into a run', () => {
+  const slice = aSlice(64)
+  const plans = [
+    measurements.rtt.plan(slice, { ...all, everyMs: 1_000, forMs: 3_600_000 }),
+    measurements['one-way'].plan(slice, { ...all, everyMs: 1_000, forMs: 3_600_000 }),
+    measurements.path.plan(slice, { ...all, everyMs: 3_600_000, forMs: 3_600_000 }),
+    measurements.throughput.plan(slice, { ...all, testMs: 1_000 }),
+    measurements.capture.plan(slice, { on: 'all', forMs: 1_000 }),
+  ]
+  for (const { programs, points } of plans) {
+    expect(programs).toHaveLength(1)
+    const [{ on, script = '', args = [] } = {}] = programs
+    expect(on).toHaveLength(64)
+    expect(Buffer.byteLength(script + args.join(''))).toBeLessThan(65_536)
+    expect(checkPoints(points)).toBeNull()
+  }
+})
+
+it('says how long tests take one after the other, and refuses more than a day', () => {
+  const { plan } = measurements.throughput
+  expect(plan(aSlice(5), all).note).toBe('20 tests one after the other take 5 minutes')
+  expect(plan(aSlice(5), pair).note).toBeNull()
+  expect(() => plan(aSlice(64), { ...all, testMs: 60_000 })).toThrow(
+    /4032 pairs, whose tests would take 71.7 hours/u,
+  )
+  expect(() => plan(aSlice(64), { ...all, parallel: true })).toThrow(/at most 32 pairs/u)
+})
+
+it('refuses more samples than a slice stores, with the interval that would do', () => {
+  const { plan } = measurements.rtt
+  const options = { ...all, forMs: 60_000 }
+  expect(() => plan(aSlice(64), { ...options, everyMs: 500 })).toThrow(
+    /500 for 4032 pairs of slivers, which is 8064 samples a second; expected at least 807/u,
+  )
+  expect(() => plan(aSlice(64), { ...options, everyMs: 807 })).not.toThrow()
+})
+
+it('refuses what is out of range, in words, before anything starts', () => {
+  const slice = aSlice(2)
+  const { rtt, throughput, path, capture } = measurements
+  const oneWay = measurements['one-way']
+  const week = 7 * 86_400_000
+  const refused: readonly [() => unknown, RegExp][] = [
+    [() => rtt.plan(slice, { ...pair, everyMs: 1, forMs: 1_000 }), /from 2 to 3600000/u],
+    [() => rtt.plan(slice, { ...pair, everyMs: 1_000, forMs: week + 1 }), /forMs/u],
+    [() => rtt.plan(slice, { from: 'n1', to: 'n1', everyMs: 9, forMs: 9 }), /another sliver/u],
+    [() => oneWay.plan(slice, { ...pair, everyMs: 60_001, forMs: 99_000 }), /from 2 to 60000/u],
+    [() => throughput.plan(slice, { ...pair, protocol: 'udp' }), /rateMbps, which udp needs/u],
+    [() => path.plan(slice, { ...pair, everyMs: 9_999, forMs: 9_999 }), /from 10000/u],
+    [
+      () => path.plan(aSlice(9), { ...all, everyMs: 10_000, forMs: 10_000 }),
+      /9 targets, to which/u,
+    ],
+    [() => capture.plan(slice, { on: 'n1', forMs: 999 }), /from 1000/u],
+  ]
+  for (const [plan, words] of refused) expect(plan).toThrow(words)
+})
