@@ -14,7 +14,7 @@ import { anySignal, orAborted } from '../wait/signal.ts'
 import { buildQuery, type Query } from './query.ts'
 import { readResult, resultColumns } from './result.ts'
 import { makeScratch } from './scratch.ts'
-import { SampleTables, type Selection } from './sample-tables.ts'
+import { SampleTables, type SampleTable, type Selection } from './sample-tables.ts'
 import { quoteIdentifier, quoteText } from './sql-quote.ts'
 import type { Row, SqlValue } from './value.ts'
 
@@ -32,9 +32,16 @@ export interface WrittenTable {
   }[]
 }
 
+/** The samples of a database, and those of a second one in it, which queries call `context`. */
+export interface DatabaseSelection extends Selection {
+  readonly context?: Selection
+}
+
 interface OpenDatabase {
   readonly connection: DuckDBConnection
   readonly tables: SampleTables
+  /** The tables of the database `context`; null: there is none. */
+  readonly context: SampleTables | null
   close(): Promise<void>
 }
 
@@ -46,12 +53,12 @@ interface OpenDatabase {
  */
 export class SampleDatabase {
   readonly #session: Session
-  readonly #selection: Selection
+  readonly #selection: DatabaseSelection
   #open: Promise<OpenDatabase> | null = null
   #closing = new AbortController()
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(session: Session, selection: Selection) {
+  constructor(session: Session, selection: DatabaseSelection) {
     this.#session = session
     this.#selection = selection
     session.onClose(() => this.close())
@@ -60,7 +67,7 @@ export class SampleDatabase {
   /** List the measurements in it, with the number of selected samples of each. */
   tables(): Promise<readonly { readonly name: string; readonly rows: number }[]> {
     return this.#enqueue((open) =>
-      Promise.resolve([...open.tables.all].map(([name, { rows }]) => ({ name, rows }))),
+      Promise.resolve(namesOf(open).map(([name, { rows }]) => ({ name, rows }))),
     )
   }
 
@@ -153,6 +160,7 @@ export class SampleDatabase {
         const open = await this.#opened()
         return interruptible(open.connection, signal, async () => {
           await open.tables.refresh(signal)
+          await open.context?.refresh(signal)
           return work(open, signal)
         })
       })
@@ -189,13 +197,13 @@ async function interruptible<T>(
 }
 
 async function runQuery<T extends object>(
-  { connection, tables }: OpenDatabase,
+  open: OpenDatabase,
   query: Query,
   signal: AbortSignal,
 ): Promise<Shown<T>> {
   const { sql, values, types } = query
   try {
-    const result = await connection.stream(sql, values, types)
+    const result = await open.connection.stream(sql, values, types)
     const columns = resultColumns(result)
     const rows = await readResult<T>(result, signal)
     // The author of the query declares the type of a row. It cannot be checked here.
@@ -207,7 +215,11 @@ async function runQuery<T extends object>(
     if (LabError.is(cause)) throw cause
     const said = messageOf(cause)
     const reason = withHint(said, query)
-    throw new LabError('LAB_SQL_FAILED', { reason, tables: [...tables.all.keys()] }, { cause })
+    throw new LabError(
+      'LAB_SQL_FAILED',
+      { reason, tables: namesOf(open).map(([name]) => name) },
+      { cause },
+    )
   }
 }
 
@@ -227,7 +239,15 @@ function withHint(message: string, { sql, types }: Query): string {
   return `${said}\nA time is a Date, not a number: write \${new Date(…)} in place of milliseconds`
 }
 
-async function openDatabase(session: Session, selection: Selection): Promise<OpenDatabase> {
+/** The tables by the names that queries have for them. */
+function namesOf({ tables, context }: OpenDatabase): readonly (readonly [string, SampleTable])[] {
+  const others = [...(context?.all ?? [])].map(
+    ([name, table]) => [`context.${name}`, table] as const,
+  )
+  return [...tables.all, ...others]
+}
+
+async function openDatabase(session: Session, selection: DatabaseSelection): Promise<OpenDatabase> {
   // The folder to which DuckDB spills what does not fit into memory. Its default is the notebook's folder.
   const scratch = await makeScratch()
   // Two threads, because the machine of a notebook has other work too.
@@ -240,10 +260,22 @@ async function openDatabase(session: Session, selection: Selection): Promise<Ope
   const connection = await instance.connect()
   // Days and hours then mean the same on every machine.
   await connection.run(`set global TimeZone = 'UTC'`)
+  let contextConnection: DuckDBConnection | null = null
+
+  /** A database beside the first: both may have tables of the same names. */
+  async function openContext(beside: Selection): Promise<SampleTables> {
+    await connection.run(`attach ':memory:' as context`)
+    contextConnection = await instance.connect()
+    await contextConnection.run('use context')
+    return new SampleTables(session, beside, contextConnection)
+  }
+
   return {
     connection,
     tables: new SampleTables(session, selection, connection),
+    context: selection.context === undefined ? null : await openContext(selection.context),
     async close() {
+      contextConnection?.closeSync()
       connection.closeSync()
       instance.closeSync()
       await scratch.remove()

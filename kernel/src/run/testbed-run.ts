@@ -9,6 +9,7 @@ import { nameOf } from '../sliver/slivers.ts'
 import { waitKinds, type WaitOptions } from '../sliver/started.ts'
 import { call, callEach, cleanUp } from '../wait/call.ts'
 import { anySignal, timeoutSignal } from '../wait/signal.ts'
+import { RunContext } from './context.ts'
 import { checkParquet, SampleDatabase, type WrittenTable } from './database.ts'
 import { followRun, waitForEndRows } from './follow-run.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
@@ -183,6 +184,11 @@ export class TestbedRun<Tables extends object = object> {
   async parquet(name: string, file: string): Promise<WrittenTable> {
     checkParquet(name, file)
     return this.#database.writeParquet(name, file)
+  }
+
+  /** Return the samples of the run together with the health, links and routes of the nodes in its time. */
+  context(): RunContext {
+    return new RunContext(this.#session, this.#object)
   }
 
   /** Close the run's database, which frees memory. The run goes on. */
