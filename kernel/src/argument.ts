@@ -51,6 +51,7 @@ export const count = kind(
   'a whole number from 0 on, or Infinity for no limit',
   (value) => value === Infinity || (Number.isSafeInteger(value) && Number(value) >= 0),
 )
+export const aNumber = kind('a finite number', (value) => Number.isFinite(value))
 export const aFunction = kind('a function', (value) => typeof value === 'function')
 export const abortSignal = kind('an AbortSignal', (value) => value instanceof AbortSignal)
 export const yesOrNo = kind('true or false', (value) => typeof value === 'boolean')

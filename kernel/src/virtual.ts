@@ -6,7 +6,7 @@ import {
   type VctNodeAction,
   type VctServerAction,
 } from '@community-lab/contract'
-import { checkArgument, checkSignal, oneOf, words } from './argument.ts'
+import { aNumber, anObject, checkArgument, checkSignal, oneOf, words } from './argument.ts'
 import type { HttpClient } from './http/client.ts'
 import type { Session } from './session.ts'
 import { call, cleanUp } from './wait/call.ts'
@@ -91,6 +91,26 @@ export class VirtualTestbed {
     return act.call(this, ['nodes', name, action], options)
   }
 
+  /**
+   * Set a node's wall clock, as an operator or NTP would: `aheadS` is how far it is ahead of this machine's from now on, in seconds. `driftPpm` is how much faster the node's clocks
+   * run, in parts per million, from its next start on; 0 if it is not given. Programs in slivers go on to see this machine's clock: Linux has no wall clock for some processes alone.
+   *
+   * @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such node; LAB_VCT_USAGE for a clock that is out of range.
+   */
+  async setClock(
+    name: string,
+    clock: { readonly aheadS: number; readonly driftPpm?: number },
+    options: VirtualOptions = {},
+  ): Promise<void> {
+    checkArgument("the node's name", name, words)
+    checkArgument('the clock', clock, anObject)
+    const { aheadS, driftPpm = 0 } = clock
+    checkArgument('how far the clock is ahead, in seconds', aheadS, aNumber)
+    checkArgument('how much faster the clock runs, in parts per million', driftPpm, aNumber)
+    checkSignal('setClock', options)
+    return this.#act(['nodes', name, 'clock', String(aheadS), String(driftPpm)], options)
+  }
+
   /** Kill, stop or start the testbed's server. */
   async server(action: VctServerAction, options: VirtualOptions = {}): Promise<void> {
     checkArgument('what to do to the server', action, oneOf(...vctServerActions))
@@ -113,7 +133,7 @@ export class VirtualTestbed {
   }
 
   [inspect.custom](): string {
-    return 'VirtualTestbed: await virtual.status() reads its nodes and links; cutLink, restoreLink, node and server change them'
+    return 'VirtualTestbed: await virtual.status() reads its nodes and links; cutLink, restoreLink, node, setClock and server change them'
   }
 }
 

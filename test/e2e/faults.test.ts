@@ -7,6 +7,7 @@ import { connect, type Lab, type Slice } from '@community-lab/kernel'
 import Type, { type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { localSystemCalls } from '../../agent/src/system-calls.ts'
 import { patienceMs } from '../support/eventually.ts'
 import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
 
@@ -126,6 +127,79 @@ it('gives a run of the testbed whole to another kernel, with server, VPN and ker
   const lines = Array.from({ length: 100 }, (_, index) => `line ${index + 1}\n`).join('')
   for (const node of nodes) expect(await run.output(node)).toBe(lines)
   await run.close()
+})
+
+it('gives rows the right time on nodes whose clocks are wrong, and flags exactly those that a step of the clock has touched', async () => {
+  const virtual = lab.virtual()
+  const steps = { n2: 20, n3: -20 }
+  const calls = localSystemCalls()
+  // Each line has the real time at which it is written: slivers have the clock of this machine.
+  const program = `$| = 1; for my $i (1 .. 400) { my $t = "\\0" x 16; syscall(${calls?.clockGettime}, 0, $t); my ($s, $ns) = unpack("l!2", $t);
+    printf("mark i=%d at_s=%d.%09d run=%s\\n", $i, $s, $ns, $ENV{COMMUNITY_LAB_RUN}); select(undef, undef, undef, 0.02) }`
+  try {
+    await virtual.setClock('n1', { aheadS: 40 })
+    await virtual.setClock('n4', { aheadS: -4000 })
+    const clocks = await lab.health({ from: new Date(Date.now() - 3 * 3_600_000) })
+    const stepsOf = () =>
+      clocks.sql<{ node: string; step_s: number; from_s: number; to_s: number }>`
+        select node, step_s, epoch_us(time) / 1e6 - moved_s - unsure_s as from_s, epoch_us(time) / 1e6 - moved_s as to_s
+        from clock where step_s is not null order by time`
+    const stepped = async (node: string) =>
+      (await stepsOf()).filter((one) => one.node === node).at(-1)
+    for (const node of ['n1', 'n4'])
+      await expect.poll(() => stepped(node), { timeout: patienceMs }).toBeDefined()
+    const run = await slice.run({
+      name: 'wrong-clocks',
+      programs: [{ script: `exec perl -e '${program}' > /run/community-lab/measure` }],
+    })
+    await run.rows('mark').take(40)
+    const between = new Map<string, readonly [number, number]>()
+    for (const [node, aheadS] of Object.entries(steps)) {
+      const before = Date.now() / 1000
+      await virtual.setClock(node, { aheadS })
+      await expect.poll(() => stepped(node), { timeout: patienceMs }).toBeDefined()
+      between.set(node, [before, Date.now() / 1000])
+    }
+    await run.done()
+    const rows = await run.sql<{
+      node: string
+      i: number
+      at_s: number
+      time_s: number
+      node_s: number
+      time_error_s: number | null
+      clock_step: boolean
+    }>`select node, i, at_s, epoch_us(time) / 1e6 as time_s, epoch_us(time_node) / 1e6 as node_s, time_error_s, clock_step from mark order by i`
+    expect(rows).toHaveLength(1600)
+    for (const { time_s: timeS, at_s: atS, time_error_s: errorS } of rows) {
+      expect(errorS).not.toBeNull()
+      expect(timeS - atS).toBeGreaterThanOrEqual(-(errorS ?? 0) - 1e-6)
+      // A line may wait on a busy machine; the clocks are wrong by more than that.
+      expect(timeS - atS).toBeLessThan(10)
+    }
+    for (const node of ['n1', 'n2', 'n3', 'n4'] as const) {
+      const own = rows.filter((row) => row.node === node)
+      const touched = own.filter((row) => row.clock_step).map(({ i }) => i)
+      const [before, after] = between.get(node) ?? []
+      if (before === undefined || after === undefined) {
+        expect(touched).toEqual([])
+        continue
+      }
+      const step = await stepped(node)
+      expect(step?.step_s).toBeCloseTo(node === 'n2' ? 20 : -20, 1)
+      const { from_s: fromS, to_s: toS } = step ?? { from_s: 0, to_s: 0 }
+      const expected = own.filter((row) => row.node_s > fromS && row.node_s <= toS)
+      expect(touched).toEqual(expected.map(({ i }) => i))
+      expect(touched.length).toBeGreaterThan(0)
+      const times = own.filter(({ i }) => touched.includes(i)).map((row) => row.at_s)
+      expect(Math.min(...times)).toBeLessThan(after)
+      expect(Math.max(...times)).toBeGreaterThan(before - 1)
+    }
+    await clocks.close()
+    await run.close()
+  } finally {
+    for (const node of ['n1', 'n2', 'n3', 'n4']) await virtual.setClock(node, { aheadS: 0 })
+  }
 })
 
 it('brings a node and its sliver back after it was powered off', async () => {

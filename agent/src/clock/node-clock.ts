@@ -24,7 +24,7 @@ export interface NodeClockOptions {
   readonly bootId: string
   readonly spool: Pick<Spool, 'append' | 'mark'>
   readonly problems: Pick<NodeProblems, 'set' | 'clear'>
-  /** Tell the catcher the base of the steady clock. Returns false when that is not possible now, as on a full disk. */
+  /** Tell the catcher how to compute the steady clock: the kernel's monotonic clock times `rate`, plus `baseUs`. Returns false when that is not possible now, as on a full disk. */
   tellCatcher(baseUs: number, rate: number): boolean
 }
 
@@ -59,7 +59,7 @@ export function openNodeClock(options: NodeClockOptions): NodeClock {
   let toldErrorUs = Infinity
   const begun = begin(parseClockState(spool.mark(markKey)))
   let { state } = begun
-  tellCatcher(state.baseUs, source.rate)
+  tellCatcher(state.baseUs + source.aheadUs, source.rate)
   setSampleClock(() => Math.round(source.monotonicUs() + state.baseUs))
   if (begun.step === null) tell()
   else takeStep(begun.step)
@@ -103,7 +103,7 @@ export function openNodeClock(options: NodeClockOptions): NodeClock {
   function takeStep(step: Step): void {
     const wantedUs = Math.round(followStep(step.byUs))
     const baseUs = state.baseUs + wantedUs
-    const moved = wantedUs !== 0 && tellCatcher(baseUs, source.rate) ? wantedUs : 0
+    const moved = wantedUs !== 0 && tellCatcher(baseUs + source.aheadUs, source.rate) ? wantedUs : 0
     state = { ...state, baseUs: state.baseUs + moved, epoch: state.epoch + 1 }
     // The host may have been suspended, and its monotonic clock may have stood still.
     estimate = null

@@ -8,8 +8,9 @@ export interface ClockSource {
   monotonicUs(): number
   /** The wall clock, in microseconds since the epoch, in steps of {@link wallResolutionUs}, rounded down. */
   wallUs(): number
-  /** How fast its monotonic clock runs in comparison to that of the kernel. */
+  /** The monotonic clock is that of the kernel times `rate`, plus `aheadUs` microseconds. */
   readonly rate: number
+  readonly aheadUs: number
 }
 
 /** The steps of {@link ClockSource.wallUs}. Source: ECMAScript, Date.now. */
@@ -20,12 +21,13 @@ export const hostClocks: ClockSource = {
   monotonicUs: kernelUs,
   wallUs: () => Date.now() * 1000,
   rate: 1,
+  aheadUs: 0,
 }
 
 /** The clock of a virtual node, in a file that may change at any time. `drift_ppm` is read once. */
 export const VirtualClock = Type.Object({
   /** How far its wall clock is ahead of the host's. */
-  offset_s: Type.Number(),
+  ahead_s: Type.Number(),
   /** How much faster its clocks run than the host's. */
   drift_ppm: Type.Number(),
   /** The host's monotonic clock when it began to run at another rate, in microseconds. */
@@ -40,9 +42,10 @@ export function virtualClocks(path: string): ClockSource {
   const drift = driftPpm / 1e6
   return {
     rate: 1 + drift,
-    monotonicUs: () => kernelUs() * (1 + drift),
+    aheadUs: -drift * sinceUs,
+    monotonicUs: () => kernelUs() + drift * (kernelUs() - sinceUs),
     wallUs() {
-      const ahead = read().offset_s * 1e6 + drift * (kernelUs() - sinceUs)
+      const ahead = read().ahead_s * 1e6 + drift * (kernelUs() - sinceUs)
       return Math.floor(Date.now() + ahead / 1000) * 1000
     },
   }
@@ -55,7 +58,7 @@ function readVirtualClock(path: string): VirtualClock {
   } catch {
     // There is no file, or none that is whole.
   }
-  return Value.Check(VirtualClock, value) ? value : { offset_s: 0, drift_ppm: 0, since_us: 0 }
+  return Value.Check(VirtualClock, value) ? value : { ahead_s: 0, drift_ppm: 0, since_us: 0 }
 }
 
 function kernelUs(): number {

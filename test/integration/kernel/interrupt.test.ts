@@ -110,6 +110,7 @@ const calls: Readonly<Record<string, () => Promise<unknown>>> = {
   'VirtualTestbed.cutLink': () => lab.virtual().cutLink('n1', 'n2'),
   'VirtualTestbed.restoreLink': () => lab.virtual().restoreLink('n1', 'n2'),
   'VirtualTestbed.node': () => lab.virtual().node('n1', 'stop'),
+  'VirtualTestbed.setClock': () => lab.virtual().setClock('n1', { aheadS: 20 }),
   'VirtualTestbed.server': () => lab.virtual().server('stop'),
 }
 /** Calls that do not wait, or that end what they belong to. */

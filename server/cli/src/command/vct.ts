@@ -1,5 +1,6 @@
 import {
   path as pathOf,
+  vctClockPath,
   VctStatus,
   vctLinkActions,
   vctNodeActions,
@@ -40,6 +41,16 @@ export function addVct(program: Command, context: Context): void {
     .addArgument(new Argument('<action>', nodeActionsText).choices(vctNodeActions))
     .action((name: string, action: string, options: PrintOptions) =>
       act(context, pathOf('/nodes/{name}/{action}', { name, action }), options),
+    )
+  leaf(vct, 'clock <name>', "set a virtual node's clock")
+    .addArgument(
+      new Argument('<ahead>', "seconds ahead of this machine's clock; a step, at once").argParser(
+        Number,
+      ),
+    )
+    .option('--drift <ppm>', "how much faster it runs, from the node's next start on", Number, 0)
+    .action((name: string, ahead: number, options: PrintOptions & { readonly drift: number }) =>
+      act(context, vctClockPath(name, { ahead_s: ahead, drift_ppm: options.drift }), options),
     )
   leaf(vct, 'link <a> <b>', 'cut or restore the link between two nodes')
     .addArgument(
@@ -94,6 +105,7 @@ function printStatus(context: Context, status: VctStatus, options: PrintOptions)
       { title: 'NODE', show: ({ name }) => name },
       { title: 'POWER', show: ({ power }) => power },
       { title: 'LINKS', show: ({ links }) => links },
+      { title: 'CLOCK S', show: ({ clock }) => clock?.ahead_s ?? 0, align: 'right' },
       { title: 'AGENT', show: ({ agent_pid }) => agent_pid, align: 'right' },
       { title: 'COMMUNITY', show: ({ community_addr }) => community_addr },
       { title: 'MANAGEMENT', show: ({ mgmt_addr }) => mgmt_addr },

@@ -1,5 +1,10 @@
 import Type, { type Static } from 'typebox'
 
+/** The most that the clock of a virtual node may be wrong, in seconds: thirty years. */
+export const maxClockAheadS = 1e9
+/** The most that it may drift, in parts per million: a little less than what Linux itself corrects. */
+export const maxClockDriftPpm = 400
+
 /** A link of the virtual community network. */
 export const VctLink = Type.Object({
   a: Type.String(),
@@ -11,6 +16,16 @@ export const VctLink = Type.Object({
 })
 export type VctLink = Static<typeof VctLink>
 
+/**
+ * The clock of a virtual node: how far its wall clock is ahead of this machine's, in seconds, and how much faster its clocks run, in parts per million. Programs in slivers see this
+ * machine's clock: Linux has no wall clock for some processes alone.
+ */
+export const VctClock = Type.Object({
+  ahead_s: Type.Number({ minimum: -maxClockAheadS, maximum: maxClockAheadS }),
+  drift_ppm: Type.Number({ minimum: -maxClockDriftPpm, maximum: maxClockDriftPpm }),
+})
+export type VctClock = Static<typeof VctClock>
+
 /** A virtual node. `power` off: its agent, tincd, router and slivers have ended, and its data folder is kept. `cut`: all its links are down. */
 export const VctNode = Type.Object({
   name: Type.String(),
@@ -20,6 +35,7 @@ export const VctNode = Type.Object({
   agent_pid: Type.Union([Type.Integer(), Type.Null()]),
   community_addr: Type.String(),
   mgmt_addr: Type.String(),
+  clock: Type.Optional(VctClock),
 })
 export type VctNode = Static<typeof VctNode>
 
@@ -44,6 +60,16 @@ export type VctStatus = Static<typeof VctStatus>
  */
 export const vctNodeActions = ['stop', 'cut', 'start', 'reboot', 'kill-agent'] as const
 export type VctNodeAction = (typeof vctNodeActions)[number]
+
+/**
+ * Set the clock of a virtual node: POST /nodes/{name}/clock/{ahead_s}/{drift_ppm}. The wall clock is set at once. The drift is that from the node's next start on.
+ */
+export function vctClockPath(
+  name: string,
+  { ahead_s: aheadS, drift_ppm: driftPpm }: VctClock,
+): string {
+  return `/nodes/${encodeURIComponent(name)}/clock/${aheadS}/${driftPpm}`
+}
 
 /** Actions on a link: POST /links/{a}/{b}/{action}. */
 export const vctLinkActions = ['cut', 'restore'] as const

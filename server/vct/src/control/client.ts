@@ -1,5 +1,7 @@
 import {
+  vctClockPath,
   VctStatus,
+  type VctClock,
   type VctLinkAction,
   type VctNodeAction,
   type VctServerAction,
@@ -10,6 +12,7 @@ import { createServerClient } from '../bootstrap/server-client.ts'
 export interface ControlClient {
   status(signal?: AbortSignal): Promise<VctStatus>
   node(name: string, action: VctNodeAction, signal?: AbortSignal): Promise<VctStatus>
+  setClock(name: string, clock: VctClock, signal?: AbortSignal): Promise<VctStatus>
   link(a: string, b: string, action: VctLinkAction, signal?: AbortSignal): Promise<VctStatus>
   server(action: VctServerAction, signal?: AbortSignal): Promise<VctStatus>
   stop(signal?: AbortSignal): Promise<VctStatus>
@@ -32,6 +35,7 @@ export function createControlClient(socket: string): ControlClient {
   return {
     status: (signal) => ask('GET', '/status', signal),
     node: (name, action, signal) => post(['nodes', name, action], signal),
+    setClock: (name, clock, signal) => ask('POST', vctClockPath(name, clock), signal),
     link: (a, b, action, signal) => post(['links', a, b, action], signal),
     server: (action, signal) => post(['server', action], signal),
     stop: (signal) => post(['stop'], signal),

@@ -1,5 +1,6 @@
 import {
   LabError,
+  type VctClock,
   type VctLinkAction,
   type VctNodeAction,
   type VctServerAction,
@@ -7,6 +8,7 @@ import {
 import { waitForServer } from '../bootstrap/operator.ts'
 import { createServerClient } from '../bootstrap/server-client.ts'
 import { maybeNodeNumber, nodeName } from '../network/topology.ts'
+import type { VirtualNode } from './virtual-node.ts'
 import { serverSocketInPod, type Testbed, type TestbedContext } from './testbed.ts'
 
 const graceMs = 10_000
@@ -15,6 +17,7 @@ const serverWithinMs = 60_000
 /** The actions on a running testbed. They must not overlap. */
 export interface Actions {
   node(name: string, action: VctNodeAction): Promise<void>
+  setClock(name: string, clock: VctClock): Promise<void>
   link(a: string, b: string, action: VctLinkAction): Promise<void>
   server(action: VctServerAction): Promise<void>
 }
@@ -25,13 +28,19 @@ export function createActions(
   { mesh, nodes }: Testbed,
   signal: AbortSignal,
 ): Actions {
+  function find(name: string): VirtualNode {
+    const node = nodes.find((one) => one.name === name)
+    if (node !== undefined) return node
+    const known = nodes.map((one) => one.name)
+    throw new LabError('LAB_VCT_UNKNOWN', { kind: 'node', name, known })
+  }
+
   return {
+    async setClock(name, clock) {
+      await find(name).setClock(clock)
+    },
     async node(name, action) {
-      const node = nodes.find((one) => one.name === name)
-      if (node === undefined) {
-        const known = nodes.map((one) => one.name)
-        throw new LabError('LAB_VCT_UNKNOWN', { kind: 'node', name, known })
-      }
+      const node = find(name)
       if (action === 'stop') await node.powerOff()
       else if (action === 'cut') await node.setLinks('cut')
       else if (action === 'kill-agent') await node.killAgent()

@@ -48,6 +48,7 @@ export async function runTestbed(
         testbed,
       }),
     node: (name, action) => act((actions) => actions.node(name, action)),
+    setClock: (name, clock) => act((actions) => actions.setClock(name, clock)),
     link: (a, b, action) => act((actions) => actions.link(a, b, action)),
     server: (action) => act((actions) => actions.server(action)),
     stop,

@@ -7,7 +7,7 @@ import {
   nodeManagementAddress,
   vctManagementPrefix,
 } from '@community-lab/contract'
-import type { VctNode } from '@community-lab/contract'
+import type { VctClock, VctNode } from '@community-lab/contract'
 import type { EnrollingNode } from '../bootstrap/nodes.ts'
 import { nodeRouter } from '../network/babel.ts'
 import type { Mesh } from '../network/mesh.ts'
@@ -15,6 +15,7 @@ import { runScript, systemPath } from '../network/namespace.ts'
 import { routerSocket, superviseRouter } from '../network/router.ts'
 import { communityAddress, nodeName, publicPrefix } from '../network/topology.ts'
 import { LogFile } from '../process/log-file.ts'
+import { clockFile, createNodeClock } from './node-clock.ts'
 import { powerOn, rebootCommand, type NodeMachine } from './node-machine.ts'
 import { supervise, type Supervised } from '../process/supervised.ts'
 import type { PodConfiguration } from './configuration.ts'
@@ -42,6 +43,8 @@ export interface VirtualNode extends EnrollingNode {
   /** Cut its links, or restore them. */
   setLinks(state: 'up' | 'cut'): Promise<void>
   killAgent(): Promise<void>
+  /** Set its wall clock at once, and its drift from its next start on. */
+  setClock(clock: VctClock): Promise<void>
   /** End its agent properly, without starting it again. */
   stopAgent(graceMs: number): Promise<void>
   status(): VctNode
@@ -71,6 +74,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
   let token: string | null = null
   let machine: NodeMachine | null = null
   let links: 'up' | 'cut' = 'up'
+  const clock = createNodeClock(join(dataDir, clockFile))
   const inOrder = createQueue()
   const inside = (argv: readonly string[]) => {
     if (machine === null) throw new LabError('LAB_VCT_NODE_OFF', { node: name, action: 'this' })
@@ -128,6 +132,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
           throw new LabError('LAB_VCT_NODE_OFF', { node: name, action: 'kill-agent' })
         await agent.kill('restart')
       }),
+    setClock: (wanted) => inOrder(() => clock.set(wanted)),
     stopAgent: (graceMs) => agent.stop(graceMs),
     status: () => ({
       name,
@@ -137,11 +142,13 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
       agent_pid: agent.pid,
       community_addr: communityAddress(n),
       mgmt_addr: nodeManagementAddress(vctManagementPrefix, id),
+      clock: clock.wanted,
     }),
   }
 
   async function turnOn(signal: AbortSignal): Promise<void> {
     if (machine !== null) return
+    await clock.start()
     const started = await powerOn({ name, place: podPaths.machine, signal })
     machine = started
     void started.ended.then((how) =>
@@ -189,6 +196,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
       COMMUNITY_LAB_AGENT_LENDS: lends,
       ...settings,
       COMMUNITY_LAB_AGENT_DATA: join(podPaths.data, 'nodes', name),
+      COMMUNITY_LAB_AGENT_CLOCK_FILE: join(podPaths.data, 'nodes', name, clockFile),
       COMMUNITY_LAB_AGENT_PUBLIC_PREFIX: publicPrefix(n),
       COMMUNITY_LAB_AGENT_BABEL_SOCKET: routerSocket(routerFolder, name),
       COMMUNITY_LAB_AGENT_NR_ON_HOST: String(n),

@@ -32,6 +32,10 @@ export const unchecked: Mistakes = {
     ({ virtual }) => virtual().restoreLink('n1', any({})),
     /end of the link is \{\}/u,
   ],
+  'a clock that is no number': [
+    ({ virtual }) => virtual().setClock('n1', any({ aheadS: '20' })),
+    /how far the clock is ahead, in seconds is "20"; expected a finite number/u,
+  ],
   'no node to act on': [({ virtual }) => virtual().node(any(5), 'stop'), /node's name is 5/u],
   'an action that no node knows': [
     ({ virtual }) => virtual().node('n1', any('halt')),

@@ -120,6 +120,7 @@ it('gives samples of an agent on a bad day the right time within their error, an
     bootId: 'boot',
     source: {
       rate: 1,
+      aheadUs: 0,
       monotonicUs: crystal,
       wallUs: () => Math.floor((crystal() - 5e9 + t + isSet) / 1000) * 1000,
     },

@@ -18,6 +18,7 @@ class Host {
     return openNodeClock({
       source: {
         rate: 1,
+        aheadUs: 0,
         monotonicUs: () => (this.monotonic += 1),
         wallUs: () => Math.floor((this.monotonic + this.ahead) / 1000) * 1000,
       },
