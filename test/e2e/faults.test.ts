@@ -135,7 +135,7 @@ it('gives rows the right time on nodes whose clocks are wrong, and flags exactly
   const calls = localSystemCalls()
   // Each line has the real time at which it is written: slivers have the clock of this machine.
   const program = `$| = 1; for my $i (1 .. 400) { my $t = "\\0" x 16; syscall(${calls?.clockGettime}, 0, $t); my ($s, $ns) = unpack("l!2", $t);
-    printf("mark i=%d at_s=%d.%09d run=%s\\n", $i, $s, $ns, $ENV{COMMUNITY_LAB_RUN}); select(undef, undef, undef, 0.02) }`
+    printf("mark i=%d at_s=%d.%09d run=\\"%s\\"\\n", $i, $s, $ns, $ENV{COMMUNITY_LAB_RUN}); select(undef, undef, undef, 0.02) }`
   try {
     await virtual.setClock('n1', { aheadS: 40 })
     await virtual.setClock('n4', { aheadS: -4000 })
@@ -161,6 +161,7 @@ it('gives rows the right time on nodes whose clocks are wrong, and flags exactly
       between.set(node, [before, Date.now() / 1000])
     }
     await run.done()
+    expect(await run.output('n1')).toBe('')
     const rows = await run.sql<{
       node: string
       i: number

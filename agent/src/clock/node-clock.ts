@@ -34,10 +34,6 @@ export interface NodeClock extends StreamClock {
   run(signal: AbortSignal): Promise<void>
   /** Compare once. */
   look(): void
-  /** Add what somebody else says of the wall clock, such as chronyd. */
-  takeReading(reading: Reading): void
-  /** How far the server's clock may be from UTC, in seconds, as it has said last; null when nobody says so. */
-  readonly utcErrorS: number | null
 }
 
 const markKey = 'clock'
@@ -54,7 +50,6 @@ export function openNodeClock(options: NodeClockOptions): NodeClock {
   const { source, bootId, spool, problems, tellCatcher } = options
   const listeners = new Set<() => void>()
   let estimate: Estimate | null = null
-  let utcErrorS: number | null = null
   let toldUs = Number.NEGATIVE_INFINITY
   let toldErrorUs = Infinity
   const begun = begin(parseClockState(spool.mark(markKey)))
@@ -85,7 +80,7 @@ export function openNodeClock(options: NodeClockOptions): NodeClock {
 
   function tell(step: (Step & { readonly movedUs: number }) | null = null): void {
     const monotonicUs = source.monotonicUs()
-    const fields = clockFields({ state, estimate, step, utcErrorS, monotonicUs })
+    const fields = clockFields({ state, estimate, step, monotonicUs })
     const row = {
       time_us: Math.round(monotonicUs + state.baseUs),
       source: nodeSource,
@@ -132,13 +127,8 @@ export function openNodeClock(options: NodeClockOptions): NodeClock {
 
   return {
     monotonicUs: () => Math.floor(source.monotonicUs()),
-    get utcErrorS() {
-      return utcErrorS
-    },
     look,
-    takeReading,
     take(answer: TimeAnswered, receivedUs: number) {
-      utcErrorS = answer.utc_error_s
       takeReading(
         readExchange({
           sentUs: answer.sent_us,

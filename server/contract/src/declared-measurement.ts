@@ -15,7 +15,7 @@ const traffic = (direction: 'receive' | 'transmit'): DeclaredFields => ({
  * The measurement of the nodes' clocks. The time of a node's samples is that of its steady clock: the wall clock when the node started, plus what has passed by its
  * monotonic clock since. `offset_s` is what to add to it to get the server's time at the `time` of the row, within `error_s`; `drift_ratio` ± `drift_error_ratio` is how much the
  * offset changes per second, before and after the row. They are null while the offset is not known. `rtt_s` is the shortest round trip behind it, `source` is
- * `server` or `chrony`. `wall_s` is how far the node's wall clock is ahead of its steady clock.
+ * who has told the time: `server`. `wall_s` is how far the node's wall clock is ahead of its steady clock.
  *
  * A row with `step_s` says that the wall clock was set, by so many seconds; `unsure_s` before that was found, it had not been yet. The time of samples
  * has moved by `moved_s` with it. Rows of one `epoch` are of one boot without a step, and only these may be used together.
@@ -76,7 +76,6 @@ export const nodeMeasurements: Readonly<Record<string, DeclaredFields>> = {
     drift_error_ratio: 'number',
     rtt_s: 'number',
     source: 'text',
-    server_utc_error_s: 'number',
     wall_s: 'number',
     step_s: 'number',
     unsure_s: 'number',

@@ -78,15 +78,13 @@ export const Seen = Type.Object({
 export type Seen = Static<typeof Seen>
 
 /**
- * The server's time, in microseconds since the epoch: `server_us` has steps of `resolution_us`, and is rounded down. `utc_error_s` is how far it may be from UTC,
- * in the words of the server's chronyd; null when it has none.
+ * The server's time, in microseconds since the epoch: `server_us` has steps of `resolution_us`, and is rounded down.
  */
 export const TimeAnswered = Type.Object({
   type: Type.Literal('time'),
   sent_us: Type.Integer(),
   server_us: Type.Integer(),
   resolution_us: Type.Number({ minimum: 0 }),
-  utc_error_s: Type.Union([Type.Number({ minimum: 0 }), Type.Null()]),
 })
 export type TimeAnswered = Static<typeof TimeAnswered>
 

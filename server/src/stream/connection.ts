@@ -34,8 +34,6 @@ export interface StreamOptions {
   sliceGroup(sliceId: number): Promise<number | null>
   /** Answer the node's poll. */
   poll(has: Look): Promise<Omit<Seen, 'type'>>
-  /** How far the server's clock may be from UTC, in seconds; null when nobody says so. */
-  utcErrorS?(): number | null
   /** Called once, after the agent got its `welcome`. */
   onWelcomed(): void
   onError(error: unknown): void
@@ -136,14 +134,12 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
     if (frame.type === 'time') {
       release()
       const serverUs = Date.now() * 1000
-      const utcErrorS = options.utcErrorS?.() ?? null
       const { sent_us: sentUs } = frame
       send({
         type: 'time',
         sent_us: sentUs,
         server_us: serverUs,
         resolution_us: 1000,
-        utc_error_s: utcErrorS,
       })
       return
     }

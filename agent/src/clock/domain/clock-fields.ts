@@ -8,17 +8,15 @@ export interface ClockNews {
   readonly state: ClockState
   readonly estimate: Estimate | null
   readonly step: (Step & { readonly movedUs: number }) | null
-  readonly utcErrorS: number | null
   /** The monotonic clock at the time of the row, in microseconds. */
   readonly monotonicUs: number
 }
 
 /** Make the fields of a row of `clock`. The meaning of each is that of `clockMeasurement` in the contract. Offsets are relative to the steady clock. */
 export function clockFields(news: ClockNews): Record<string, FieldValue> {
-  const { state, estimate, step, utcErrorS, monotonicUs } = news
+  const { state, estimate, step, monotonicUs } = news
   return {
     ...(estimate === null ? {} : offsetFields(estimate, news)),
-    ...(utcErrorS === null ? {} : { server_utc_error_s: utcErrorS }),
     wall_s: (middleOf(state.wall) - state.baseUs) / 1e6,
     ...(step === null
       ? {}
@@ -45,7 +43,7 @@ function offsetFields(
     error_s: (highUs - lowUs) / 2 / 1e6,
     drift_ratio: (driftLow + driftHigh) / 2,
     drift_error_ratio: (driftHigh - driftLow) / 2,
-    ...(rttUs === null ? {} : { rtt_s: rttUs / 1e6 }),
+    rtt_s: rttUs / 1e6,
     source,
   }
 }

@@ -12,10 +12,10 @@ export interface Reading {
   readonly atUs: number
   readonly lowUs: number
   readonly highUs: number
-  /** The duration of the exchange; null for a reading that needed none. */
-  readonly rttUs: number | null
-  /** Who has said it: the server, or chronyd on this node. */
-  readonly source: 'server' | 'chrony'
+  /** The duration of the exchange. */
+  readonly rttUs: number
+  /** Who has said it. */
+  readonly source: 'server'
 }
 
 /** What is known of the offset, and how fast it changes (microseconds per microsecond). */

@@ -140,7 +140,7 @@ it('gives samples of an agent on a bad day the right time within their error, an
     const serverUs = Math.floor(trueUs / 1000) * 1000
     trueUs += 500 + random() ** 4 * 200_000
     const answer = { type: 'time' as const, sent_us: sentUs, server_us: serverUs }
-    node.take({ ...answer, resolution_us: 1000, utc_error_s: null }, node.monotonicUs())
+    node.take({ ...answer, resolution_us: 1000 }, node.monotonicUs())
   }
   for (let round = 0; round < 400; round++) {
     if (round % 8 === 3) exchange()

@@ -50,7 +50,7 @@ class Host {
     const serverUs = Math.floor((this.monotonic + serverAhead) / 1000) * 1000
     this.monotonic += 3_000
     const answer = { type: 'time' as const, sent_us: sentUs, server_us: serverUs }
-    clock.take({ ...answer, resolution_us: 1000, utc_error_s: null }, clock.monotonicUs())
+    clock.take({ ...answer, resolution_us: 1000 }, clock.monotonicUs())
   }
 
   get last(): Record<string, unknown> {
