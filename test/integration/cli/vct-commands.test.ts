@@ -9,7 +9,7 @@ it('cuts a virtual node off by the control socket, and shows how things are then
   await fakes.listen()
   const { code, out } = await fakes.place.run(['vct', 'node', 'n1', 'cut'])
   expect(code).toBe(0)
-  expect(out).toMatch(/n1 +on +cut +77/u)
+  expect(out).toMatch(/n1 +on +cut +0 +77/u)
   expect(out).toContain('no cgroups here')
 })
 
@@ -19,6 +19,14 @@ it('restores a link between two nodes', async () => {
   const { code } = await fakes.place.run(['vct', 'link', 'n1', 'n2', 'restore', '--json'])
   expect(code).toBe(0)
   expect(fakes.asked).toHaveLength(1)
+})
+
+it('sets the clock of a node, also back', async () => {
+  fakes.control.post('/nodes/n1/clock/-20.5/50', () => vctStatus)
+  await fakes.listen()
+  const { code, err } = await fakes.place.run(['vct', 'clock', 'n1', '-20.5', '--drift', '50'])
+  expect(err).toBe('')
+  expect(code).toBe(0)
 })
 
 it('refuses an action that there is not, as a wrong command line', async () => {
