@@ -6,6 +6,7 @@ import { measureKernel } from './kernel.ts'
 import { measureLive } from './live.ts'
 import { measureNodes } from './nodes.ts'
 import { measureRegistry } from './registry.ts'
+import { measureQuery, measureStore } from './store.ts'
 import { measureStart } from './start.ts'
 import { measureTurnaround } from './turnaround.ts'
 
@@ -20,6 +21,8 @@ const benches: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
   live: measureLive,
   nodes: measureNodes,
   registry: measureRegistry,
+  store: measureStore,
+  query: measureQuery,
 }
 
 const [name = '', rounds = '3'] = process.argv.slice(2)

@@ -1,5 +1,8 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import process from 'node:process'
 import { gunzipSync } from 'node:zlib'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { describe, expect, it } from 'vitest'
@@ -26,6 +29,9 @@ function minutes(
     }),
   )
 }
+
+/** How many stores are compacted at a time. */
+const sideBySide = 6
 
 const readRtt = (store: TelemetryStore) => readAll(store, 'rtt', 'slice-1')
 
@@ -172,6 +178,55 @@ describe('hours that are over', () => {
     expect(rows).toBe(105)
     expect(await readAll(store, 'cpu')).toEqual(cpu)
     expect(await readRtt(store)).toEqual(rtt)
+  })
+})
+
+describe('a server that is killed while it seals and merges', () => {
+  it('has each row once, before any statement of DuckDB at which that happens, and goes on from there', async () => {
+    await using folder = await makeFolder()
+    const made = join(folder.dir, 'made')
+    const late = day + 3 * hourMs
+    {
+      await using store = await openStore(made)
+      await store.append(fromNode(minutes(1, { at: day, count: 130 })))
+      await compact(store, day + 2 * hourMs + 11 * 60_000)
+      await store.append(fromNode(minutes(131, { at: day, count: 20 })))
+      await store.append(fromNode(minutes(151, { at: late, count: 5 })))
+    }
+    const seqs = Array.from({ length: 155 }, (_, at) => at + 1)
+    const program = join(import.meta.dirname, 'compaction-child.ts')
+    const nextDay = day + 40 * hourMs
+    const files = new Set<number>()
+
+    /** Returns whether it was killed before this statement. */
+    async function tryStep(step: number): Promise<boolean> {
+      const dir = join(folder.dir, String(step))
+      await cp(made, dir, { recursive: true })
+      const child = spawn(process.execPath, [program, dir, String(nextDay), String(step)], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, NODE_COMPILE_CACHE: join(folder.dir, 'compiled') },
+      })
+      const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
+      const isKilled = signal === 'SIGKILL'
+      expect(isKilled || code === 0).toBe(true)
+      await using store = await openStore(dir)
+      expect((await readRtt(store)).map((row) => row['seq'])).toEqual(seqs)
+      expect((await store.list()).map(({ rows }) => rows)).toEqual([155])
+      files.add((await sealedFiles(dir)).length)
+      await compact(store, nextDay)
+      expect((await readRtt(store)).map((row) => row['seq'])).toEqual(seqs)
+      expect(await sealedFiles(dir)).toHaveLength(1)
+      return isKilled
+    }
+
+    let step = 1
+    for (let isKilled = [true]; isKilled.every(Boolean); step += sideBySide)
+      isKilled = await Promise.all(
+        Array.from({ length: sideBySide }, (_, at) => tryStep(step + at)),
+      )
+    // Two files before; three when the rest was sealed; one when they were merged.
+    expect([...files].sort()).toEqual([1, 2, 3])
+    expect(step).toBeGreaterThan(10)
   })
 })
 
