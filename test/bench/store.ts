@@ -87,14 +87,14 @@ export async function measureQuery(rounds: number): Promise<void> {
     const instance = await DuckDBInstance.create(':memory:', { threads: '2' })
     const connection = await instance.connect()
     await connection.run(
-      `create table bench as select node, time, rtt_s::double as rtt_s from read_parquet([${files}])`,
+      `create table bench as select node_id, time, rtt_s::double as rtt_s from read_parquet([${files}])`,
     )
     await using prometheus = await openPrometheus(join(dir, 'prometheus'))
     const ask = async (from: string) => {
       const cpu = process.cpuUsage()
       const begun = performance.now()
       const answer = await connection.runAndReadAll(
-        `select node, epoch_us(time) // 60000000 as minute, quantile_disc(rtt_s, 0.95) as p95 from ${from} group by all`,
+        `select node_id, epoch_us(time) // 60000000 as minute, quantile_disc(rtt_s, 0.95) as p95 from ${from} group by all`,
       )
       const { user, system } = process.cpuUsage(cpu)
       const ms = performance.now() - begun
