@@ -127,11 +127,12 @@ describe.each(testbedKinds)('the testbed of %s', (as) => {
       slice.measure('one-way', { from: 'all', to: 'all', everyMs: 100, forMs: 2_000 }),
       slice.measure('path', { ...ends, everyMs: 10_000, forMs: 10_000 }),
       slice.measure('throughput', { ...ends, testMs: 2_000 }),
+      slice.measure('capture', { on: from, forMs: 5_000, protocol: 'udp' }),
     ])
     await Promise.all(runs.map((each) => each.done()))
-    const [oneWay, path, throughput] = runs
+    const [oneWay, path, throughput, capture] = runs
     const outputs = await Promise.all(runs.map((each) => each.output('n1')))
-    expect(outputs).toEqual(['', '', ''])
+    expect(outputs).toEqual(['', '', '', ''])
     // Two links of 5 ms; without root a relay delays packets, up to half a millisecond less. Both slivers have the same clock. Each has sent what the other has received or lost.
     const delays =
       await oneWay.sql`select source, min(delay_s) * 1e3 as ms, count(*) as n from one_way group by source order by source`
@@ -154,6 +155,12 @@ describe.each(testbedKinds)('the testbed of %s', (as) => {
       await throughput.sql`select bytes_per_second * 8 / 1e6 as mbps from throughput_test`
     expect(test?.['mbps']).toBeGreaterThan(8)
     expect(test?.['mbps']).toBeLessThan(20)
+    const [captured] = await capture.sql`select packets, dropped, file_bytes from capture_end`
+    expect(Number(captured?.['packets'])).toBeGreaterThan(0)
+    expect(captured?.['dropped']).toBe(0)
+    const file = `/tmp/community-lab/${capture.id}/capture.pcap`
+    const { stdout } = (await from.sh`wc -c ${file}`).orThrow()
+    expect(parseInt(stdout)).toBe(captured?.['file_bytes'])
     await slice.release()
   })
 
