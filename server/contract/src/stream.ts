@@ -1,8 +1,10 @@
 import Type, { type Static } from 'typebox'
 import { FieldValue } from './field-value.ts'
+import { maxShapeFields } from './stream/block.ts'
 
 /**
  * The connection of a node to the server: a WebSocket at `/api/nodes/{id}/ctl/stream` with JSON text frames, over the management network.
+ * Samples may also come in binary frames, if `welcome` names the version of their layout.
  *
  * The agent sends `hello`. The server answers `welcome` with the last sequence number of that spool that it has committed (0: none). The agent sends `batch`es
  * from the next number on, at most {@link maxUnackedRecords} unacknowledged. The server answers `ack` only after it has committed. `changed` is a hint to pull
@@ -17,6 +19,10 @@ export const maxUnackedRecords = 20_000
 export const maxBatchRecords = 2_000
 /** A connection that is silent for longer is closed, in milliseconds. */
 export const streamSilenceMs = 20_000
+/** The most shapes that are defined on a connection at the same time. */
+export const maxShapes = 1_024
+/** The most bytes of their frames together. */
+export const maxShapesBytes = 1024 * 1024
 /** The silence after which a ping is sent, in milliseconds. A node that reports its health every 10 s needs no pings. */
 export const streamPingMs = 12_000
 
@@ -44,6 +50,30 @@ export const Batch = Type.Object({
   spool: Type.String(),
   records: Type.Array(SampleRecord, { minItems: 1, maxItems: maxBatchRecords }),
 })
+/**
+ * The shape of samples in blocks, see `stream/block.ts`. A block names it by its number, from the next frame on. A number may be defined again. Only for servers
+ * whose `welcome` has `blocks`.
+ */
+export const ShapeFrame = Type.Object({
+  type: Type.Literal('shape'),
+  number: Type.Integer({ minimum: 0, maximum: maxShapes - 1 }),
+  source: Type.String({ maxLength: 64 }),
+  name: Type.String({ maxLength: 256 }),
+  fields: Type.Array(
+    Type.Tuple([
+      Type.String({ maxLength: 256 }),
+      Type.Union([
+        Type.Literal('number'),
+        Type.Literal('integer'),
+        Type.Literal('text'),
+        Type.Literal('boolean'),
+      ]),
+    ]),
+    { maxItems: maxShapeFields },
+  ),
+})
+export type ShapeFrame = Static<typeof ShapeFrame>
+
 /** A poll: the ETags of the target that the node has, and of the last report that the server has accepted; null when there is none. */
 export const Look = Type.Object({
   type: Type.Literal('look'),
@@ -62,6 +92,8 @@ export const Welcome = Type.Object({
   looks: Type.Optional(Type.Boolean()),
   /** Whether the server answers `time`. */
   times: Type.Optional(Type.Boolean()),
+  /** The version of the layout of blocks that the server reads, {@link blockVersion}. Without it, or with an older one than its own, an agent sends `batch`. */
+  blocks: Type.Optional(Type.Integer({ minimum: 1 })),
 })
 export const Ack = Type.Object({
   type: Type.Literal('ack'),
@@ -89,7 +121,7 @@ export const TimeAnswered = Type.Object({
 export type TimeAnswered = Static<typeof TimeAnswered>
 
 /** A message of an agent. */
-export const AgentFrame = Type.Union([Hello, Batch, Look, TimeAsked])
+export const AgentFrame = Type.Union([Hello, Batch, ShapeFrame, Look, TimeAsked])
 export type AgentFrame = Static<typeof AgentFrame>
 
 /** A message of a server. */

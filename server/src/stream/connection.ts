@@ -1,13 +1,24 @@
 import {
+  blockVersion,
+  LabError,
   maxUnackedRecords,
   type Look,
   type SampleRecord,
   type Seen,
   type ServerFrame,
+  type ShapeFrame,
 } from '@community-lab/contract'
 import type { WebSocket } from '@fastify/websocket'
-import { maybeSliceOfSource, placeFaulty, placeRecord } from '../telemetry/domain/placement.ts'
+import { maxRoundRows, type BlockSource } from '../telemetry/append-groups.ts'
+import { nodeScope } from '../telemetry/domain/name.ts'
+import {
+  findOwner,
+  maybeSliceOfSource,
+  placeFaulty,
+  placeRecord,
+} from '../telemetry/domain/placement.ts'
 import type { TelemetryStore } from '../telemetry/store.ts'
+import { createShapeBook, readBlockFrame, type BlockFrame } from './block-frame.ts'
 import { isFaulty, readFrame, writeFrame, type FaultyRecord, type StreamFrame } from './frame.ts'
 import type { StreamIntake } from './intake.ts'
 
@@ -41,6 +52,9 @@ export interface StreamOptions {
 
 type StreamRecord = SampleRecord | FaultyRecord
 
+/** The number of the last connection. Numbers are not used again, so that the store never takes the shapes of another one. */
+let lastStream = 0
+
 /**
  * Serve the stream of a node: first `hello` and `welcome`, then batches. Each batch is acknowledged after its commit. Frames are processed in their order, and
  * several batches may be committed together. While the intake pauses the connection, the node waits.
@@ -48,8 +62,13 @@ type StreamRecord = SampleRecord | FaultyRecord
 export function serveStream(socket: WebSocket, options: StreamOptions): void {
   const { store, node, intake, sliceGroup, poll, onWelcomed, onError } = options
   const slices = new Map<number, boolean>()
+  const stream = ++lastStream
+  const shapes = createShapeBook(nodeScope)
   let spool: string | null = null
+  let source: BlockSource | null = null
   let waitingRecords = 0
+  /** Frames that wait for their turn. */
+  let turns = 0
   let isPolling = false
   // Frames are processed one after the other.
   let taken: Promise<void> = Promise.resolve()
@@ -65,9 +84,18 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
     closeStream(socket, closeCodes.failed, 'the server could not store this; come again')
   }
 
-  async function learnSlices(records: readonly StreamRecord[]): Promise<void> {
-    for (const source of new Set(records.map((record) => record.source))) {
-      const slice = source === null ? null : maybeSliceOfSource(source, node.id)
+  /** Process a frame after those before it. */
+  function takeTurn(task: () => Promise<void> | void, onError: (error: unknown) => void): void {
+    turns++
+    taken = taken
+      .then(task)
+      .catch(onError)
+      .finally(() => turns--)
+  }
+
+  async function learnSlices(records: readonly Pick<StreamRecord, 'source'>[]): Promise<void> {
+    for (const from of new Set(records.map((record) => record.source))) {
+      const slice = from === null ? null : maybeSliceOfSource(from, node.id)
       if (slice === null || slices.get(slice) === true) continue
       slices.set(slice, (await sliceGroup(slice)) !== null)
     }
@@ -82,6 +110,7 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
       committed_seq: committedSeq,
       looks: true,
       times: true,
+      blocks: blockVersion,
     })
     onWelcomed()
   }
@@ -115,6 +144,75 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
       })
   }
 
+  async function defineShape(frame: ShapeFrame): Promise<void> {
+    await learnSlices([frame])
+    const isSlice = (id: number): boolean => slices.get(id) === true
+    const owner = findOwner(frame.source, { nodeId: node.id, isSlice })
+    const { number, name, fields } = frame
+    store.defineShape({ stream, number, shape: { source: frame.source, name, fields, owner } })
+  }
+
+  /** Let the store have a block. It does not wait, so that the next block may join the same commit. */
+  function takeBlock(
+    { firstSeq, rows, shapes: used, block }: BlockFrame,
+    release: () => void,
+  ): void {
+    if (source === null) return
+    const isRound = rows <= maxRoundRows && shapes.areOfNode(used)
+    store.appendBlock(source, { firstSeq, rows, bytes: block, isRound, release })
+  }
+
+  /** Remember where blocks of a spool come from. */
+  function sourceOf(ofSpool: string): BlockSource {
+    return {
+      nodeId: node.id,
+      node: node.name,
+      spool: ofSpool,
+      stream,
+      settle(blocks, result) {
+        for (const { rows, release } of blocks) {
+          waitingRecords -= rows
+          release()
+        }
+        if (result instanceof LabError) {
+          fail(result)
+          return
+        }
+        const last = blocks.at(-1)
+        const sentSeq = last === undefined ? 0 : last.firstSeq + last.rows - 1
+        const ackedSeq = Math.min(result.committedSeq, sentSeq)
+        send({ type: 'ack', spool: ofSpool, committed_seq: ackedSeq })
+        if (result.missingSeq !== null) refuse(`record ${result.missingSeq} is missing`)
+      },
+    }
+  }
+
+  function receiveBlock(bytes: Buffer, release: () => void): void {
+    const frame = readBlockFrame(bytes)
+    const missing = 'reason' in frame ? null : shapes.missing(frame.shapes)
+    const reason =
+      'reason' in frame
+        ? frame.reason
+        : spool === null
+          ? 'hello must come first'
+          : missing === null
+            ? null
+            : `shape ${missing} was not defined`
+    if ('reason' in frame || reason !== null) {
+      release()
+      refuse(reason ?? '')
+      return
+    }
+    waitingRecords += frame.rows
+    if (waitingRecords > maxUnackedRecords) {
+      release()
+      refuse(`more than ${maxUnackedRecords} records are not acknowledged`)
+      return
+    }
+    if (turns === 0) takeBlock(frame, release)
+    else takeTurn(() => takeBlock(frame, release), fail)
+  }
+
   async function answerPoll(frame: Look): Promise<void> {
     isPolling = true
     try {
@@ -124,7 +222,14 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
     }
   }
 
-  function receive(frame: StreamFrame, release: () => void): void {
+  function receive(frame: StreamFrame, bytes: number, release: () => void): void {
+    if (frame.type === 'shape') {
+      release()
+      const excess = shapes.define(frame, bytes)
+      if (excess === null) takeTurn(() => defineShape(frame), fail)
+      else refuse(excess)
+      return
+    }
     if (frame.type === 'look') {
       release()
       if (isPolling) refuse('the look before is not answered yet')
@@ -146,10 +251,10 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
     if (frame.type === 'hello') {
       // The agent says `hello` again when it has begun a new spool.
       spool = frame.spool
-      taken = taken
-        .then(() => welcome(frame))
-        .catch(fail)
-        .finally(release)
+      takeTurn(async () => {
+        source = sourceOf(frame.spool)
+        await welcome(frame).finally(release)
+      }, fail)
       return
     }
     if (spool === null || frame.spool !== spool) {
@@ -163,24 +268,29 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
       refuse(`more than ${maxUnackedRecords} records are not acknowledged`)
       return
     }
-    taken = taken
-      .then(() => take(frame, release))
-      .catch((error: unknown) => {
+    takeTurn(
+      () => take(frame, release),
+      (error) => {
         release()
         fail(error)
-      })
+      },
+    )
   }
+
+  socket.once('close', () => takeTurn(() => store.endStream(stream), onError))
 
   socket.on('message', (data, isBinary) => {
     if (socket.readyState !== socket.OPEN) return
     const bytes = data as Buffer
     const release = intake.take(bytes.length)
-    const reading = isBinary
-      ? { frame: null, reason: 'frames are text' }
-      : readFrame(bytes.toString())
+    if (isBinary) {
+      receiveBlock(bytes, release)
+      return
+    }
+    const reading = readFrame(bytes.toString())
     if (reading.frame === null) {
       release()
       refuse(reading.reason)
-    } else receive(reading.frame, release)
+    } else receive(reading.frame, bytes.length, release)
   })
 }

@@ -4,6 +4,7 @@ import {
   maxBatchRecords,
   SampleRecord,
   TimeAsked,
+  ShapeFrame,
   type ServerFrame,
 } from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
@@ -21,6 +22,7 @@ export type StreamFrame =
   | Static<typeof Hello>
   | Look
   | TimeAsked
+  | ShapeFrame
   | {
       readonly type: 'batch'
       readonly spool: string
@@ -38,6 +40,7 @@ const Envelope = Type.Union([
   Hello,
   Look,
   TimeAsked,
+  ShapeFrame,
   Type.Object({
     type: Type.Literal('batch'),
     spool: Type.String(),

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { LabError, type Measurement } from '@community-lab/contract'
-import { createAppendGroups } from './append-groups.ts'
+import { createAppendGroups, type BlockSource, type SentBlock } from './append-groups.ts'
 import { watchDisk } from './disk-watch.ts'
 import type { SliceQuota } from './domain/quota.ts'
 import type { Keep } from './domain/sealing.ts'
 import type {
   AppendOutcome,
-  AppendRequest,
   CompactionReport,
   DeclareRequest,
   LatestAnswer,
@@ -15,9 +14,11 @@ import type {
   ParquetRequest,
   RowsAnswer,
   RowsRequest,
+  SamplesRequest,
   SpoolStart,
   StoreBounds,
   StoreSettings,
+  StreamShape,
 } from './store/protocol.ts'
 import { startStoreThread } from './store/thread.ts'
 
@@ -69,7 +70,13 @@ export interface TelemetryStore {
    */
   begin(start: SpoolStart): Promise<number>
   /** Store samples. Settles after the commit. Calls for one spool are processed in their order. */
-  append(request: AppendRequest): Promise<AppendOutcome>
+  append(request: SamplesRequest): Promise<AppendOutcome>
+  /** Store a block of a connection as it came. Its source is told after the commit. Blocks of one spool are processed in their order, and after earlier samples. */
+  appendBlock(source: BlockSource, block: SentBlock): void
+  /** A node has defined a shape on its connection. It counts for later blocks. */
+  defineShape(shape: StreamShape): void
+  /** A connection has ended: forget its shapes. Its blocks are stored nevertheless. */
+  endStream(stream: number): void
   /**
    * Make the tables of declared measurements, with all their columns, before they have a sample. Returns why that cannot be, in words; null when it is done. A measurement
    * whose table is there gets the columns that it lacks.
@@ -148,7 +155,7 @@ export async function createTelemetryStore(
     healthDelayMs: 20 * commitDelayMs,
     maxRows: commitRows,
     maxHealthRows: Math.min(commitRows, maxHealthRows),
-    send: (requests) => thread.ask('append', requests),
+    send: (group) => thread.ask('append', group, [group.memory]),
   })
   const disk = await watchDisk({
     dir: settings.dir,
@@ -193,6 +200,9 @@ export async function createTelemetryStore(
   return {
     begin: (start) => thread.ask('begin', start),
     append: (request) => groups.append(request),
+    appendBlock: (source, block) => groups.appendBlock(source, block),
+    defineShape: (shape) => groups.defineShape(shape),
+    endStream: (stream) => groups.endStream(stream),
     declare: (request) => thread.ask('declare', request),
     list: () => thread.ask('list', undefined),
     rows: (request) => thread.ask('rows', request),

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import {
+  blockFrame,
   ServerFrame,
   streamSubprotocol,
   type AgentFrame,
-  type SampleRecord,
+  writeBlocks,
+  type UnnumberedSample,
 } from '@community-lab/contract'
 import { Value } from 'typebox/value'
 import WebSocket from 'ws'
@@ -42,8 +44,13 @@ async function sendAsNode(
   let ackedSeq = 0
 
   function sendOn(): void {
-    for (; sent < job.batchesPerNode && sent - ackedSeq / job.rows < mostUnacked; sent++)
-      send({ type: 'batch', spool, records: recordsOf(job, { node, batch: sent, startMs }) })
+    for (; sent < job.batchesPerNode && sent - ackedSeq / job.rows < mostUnacked; sent++) {
+      const { shapes, blocks } = writeBlocks(samplesOf(job, { node, batch: sent, startMs }))
+      if (sent === 0)
+        for (const [number, shape] of shapes.entries())
+          send({ type: 'shape', number, ...shape, fields: shape.fields.map(([...field]) => field) })
+      for (const block of blocks) socket.send(blockFrame(sent * job.rows + 1, block))
+    }
   }
   function send(frame: AgentFrame): void {
     socket.send(JSON.stringify(frame))
@@ -67,16 +74,16 @@ async function sendAsNode(
   socket.close()
 }
 
-function recordsOf(
+function samplesOf(
   job: Job,
   { node, batch, startMs }: { readonly node: number; readonly batch: number; startMs: number },
-): SampleRecord[] {
+): UnnumberedSample[] {
   return Array.from({ length: job.rows }, (_, at) => {
     const row = batch * job.rows + at
     const fields: Record<string, number> = {}
     for (let field = 0; field < job.fields; field++)
       fields[fieldName(field)] = valueAt(node, row, field)
     const time_us = timeMs(job, startMs, row) * 1_000
-    return { seq: row + 1, time_us, source: `3@${node + 1}`, name: 'load', fields }
+    return { time_us, source: `3@${node + 1}`, name: 'load', fields }
   })
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { SampleRecord } from '@community-lab/contract'
 import type { Sample } from '../../../agent/src/measurement/sample.ts'
+import { toStoredBlocks } from '../../../agent/src/measurement/spool/block-group.ts'
 import type { Spool } from '../../../agent/src/measurement/spool/spool.ts'
 
 /** A spool as the agent's session uses it, in memory: ten thousand nodes on one machine would measure its disk. */
@@ -31,6 +32,8 @@ export function createMemorySpool(): Spool {
       const from = Math.max(0, fromSeq - firstSeq())
       return records.slice(from, from + maxRecords)
     },
+    readBlocks: (fromSeq, maxRecords) =>
+      toStoredBlocks(fromSeq, records.slice(fromSeq - firstSeq()).slice(0, maxRecords)),
     trim(seq) {
       records = records.filter((record) => record.seq > seq)
     },

@@ -8,11 +8,11 @@ import { nodeSource, type Sample } from '../sample.ts'
 import { createThrottle, type Throttle } from '../throttle.ts'
 import { DropCount } from './drop-count.ts'
 import type { SegmentFiles } from './files.ts'
-import { encodeFrame } from './frame.ts'
+import { encodeGroup } from './block-group.ts'
 import { SegmentReader } from './reader.ts'
 import { recoverSpool, setMarks } from './recovery.ts'
 import type { Marks } from './segment.ts'
-import type { AppendOptions, Spool } from './spool.ts'
+import type { AppendOptions, Spool, StoredBlock } from './spool.ts'
 
 /** Options of {@link openSpool}. */
 export interface SpoolOptions {
@@ -38,7 +38,7 @@ const renewRecords = 1_000
 /**
  * Open the spool in a folder, or create one. Only one process may have it open.
  *
- * Samples are written as frames with a CRC into segment files of up to 4 MiB. When `append` returns, the write is in the kernel, so it survives a kill of this
+ * Samples are written in columns, as frames with a CRC, into segment files of up to 4 MiB. When `append` returns, the write is in the kernel, so it survives a kill of this
  * process. fdatasync follows at once if there was none for 50 ms; otherwise it is grouped with the other writes of those 50 ms. Only synced samples are read,
  * and thus sent. So after a power cut the node never uses a seq again that the server already has. A torn tail is cut when the spool is opened. Samples are
  * never overwritten: a full spool drops new samples, and reports their number when there is room. Slivers share the spool ({@link mayHold}), so a sliver that
@@ -71,6 +71,8 @@ class FileSpool implements Spool {
   #ackedSeq: number
   /** The last seq that the server can have: it was here when the spool was opened, was read since, or was acknowledged. */
   #knownSeq: number
+  /** Whether the newest segment is of an older version. Then a new one is begun before anything is written. */
+  #isOld: boolean
 
   constructor(dir: string, options: SpoolOptions) {
     this.#maxBytes = options.maxBytes ?? defaultSpoolBytes
@@ -81,6 +83,7 @@ class FileSpool implements Spool {
     this.#generation = found.generation
     this.#id = found.id
     this.#marks = found.marks
+    this.#isOld = found.isOld
     this.#lastSeq = this.#syncedSeq = this.#knownSeq = found.lastSeq
     this.#ackedSeq = (this.#files.segments[0]?.firstSeq ?? 1) - 1
     this.#drops = new DropCount(join(dir, 'dropped.json'), this.#marks)
@@ -105,7 +108,7 @@ class FileSpool implements Spool {
     const unreported = this.#drops.unreported(this.#marks)
     const all = unreported === null ? samples : [...unreported.samples, ...samples]
     const marks = { ...unreported?.marks, ...options.marks }
-    const frame = encodeFrame(this.#lastSeq + 1, all.length, { samples: all, marks })
+    const frame = encodeGroup(this.#lastSeq + 1, { samples: all, marks })
     if (!this.#hasRoom(source, frame.length) || !this.#write(frame, source)) {
       if (options.whenFull !== 'refuse') this.#drops.add(samples)
       return false
@@ -118,7 +121,7 @@ class FileSpool implements Spool {
 
   /** Write marks in a frame of their own. When there is no room for it, begin a new segment instead: its head has all marks and replaces older ones. */
   #appendMarks(marks: Marks): boolean {
-    const frame = encodeFrame(this.#lastSeq + 1, 0, { samples: [], marks })
+    const frame = encodeGroup(this.#lastSeq + 1, { samples: [], marks })
     const { active, bytes } = this.#files
     const begins = this.#hasSamples()
       ? bytes + frame.length > this.#maxBytes - this.#maxBytes / markShare
@@ -141,6 +144,20 @@ class FileSpool implements Spool {
     const records = this.#read(fromSeq, this.#syncedSeq, { maxRecords, maxBytes })
     this.#knownSeq = Math.max(this.#knownSeq, records.at(-1)?.seq ?? 0)
     return records
+  }
+
+  readBlocks(fromSeq: number, maxRecords: number): readonly StoredBlock[] {
+    const { segments } = this.#files
+    const blocks = this.#reader.readBlocks({
+      segments,
+      fromSeq: Math.max(fromSeq, segments[0]?.firstSeq ?? 1),
+      untilSeq: this.#syncedSeq,
+      maxRecords,
+      maxBytes: defaultReadBytes,
+    })
+    const last = blocks.at(-1)
+    if (last !== undefined) this.#knownSeq = Math.max(this.#knownSeq, last.firstSeq + last.rows - 1)
+    return blocks
   }
 
   #read(
@@ -173,6 +190,7 @@ class FileSpool implements Spool {
     const head = { spool: id, marks: this.#marks }
     const frames = this.#framesFrom1()
     this.#files.replaceAll({ generation: this.#generation + 1, firstSeq: 1, head, frames })
+    this.#isOld = false
     this.#sync.ask()
     this.#generation++
     this.#id = id
@@ -188,7 +206,7 @@ class FileSpool implements Spool {
     for (let seq = this.#knownSeq + 1; seq <= this.#lastSeq;) {
       const records = this.#read(seq, this.#lastSeq, most)
       const samples = records.map(({ seq: _, ...sample }) => sample)
-      yield encodeFrame(seq - this.#knownSeq, samples.length, { samples })
+      yield encodeGroup(seq - this.#knownSeq, { samples })
       seq += records.length
     }
   }
@@ -236,7 +254,7 @@ class FileSpool implements Spool {
   #write(frame: Buffer, source: string | null): boolean {
     return unlessFull(() => {
       const isFull = this.#files.active.bytes + frame.length > this.#segmentBytes
-      if (this.#hasSamples() && isFull) this.#roll()
+      if (this.#isOld || (this.#hasSamples() && isFull)) this.#roll()
       this.#files.write(frame, source)
     })
   }
@@ -246,6 +264,7 @@ class FileSpool implements Spool {
     if (!this.#hasSamples()) this.#reader.close()
     const head = { spool: this.#id, marks: this.#marks }
     this.#files.roll({ generation: this.#generation, firstSeq: this.#lastSeq + 1, head })
+    this.#isOld = false
     this.#sync.ask()
   }
 

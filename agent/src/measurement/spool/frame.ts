@@ -2,7 +2,8 @@ import { fstatSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 
 /**
- * A part of a segment of the spool: a header of 20 bytes, little endian, then the payload, which is JSON in UTF-8.
+ * A part of a segment of the spool: a header of 20 bytes, little endian, then the payload: JSON in UTF-8, or blocks
+ * (`block-group.ts`).
  *
  *     u32 payload bytes | u32 CRC-32 of the rest | u64 first seq | u32 number of samples | payload
  *
@@ -21,9 +22,13 @@ const headerBytes = 20
 /** The longest payload, in bytes. A longer length means damage. */
 const maxPayloadBytes = 64 * 1024 * 1024
 
-/** Encode a frame. */
+/** Encode a frame whose payload is JSON. */
 export function encodeFrame(firstSeq: number, count: number, document: unknown): Buffer {
-  const payload = Buffer.from(JSON.stringify(document))
+  return encodePayload(firstSeq, count, Buffer.from(JSON.stringify(document)))
+}
+
+/** Encode a frame. */
+export function encodePayload(firstSeq: number, count: number, payload: Buffer): Buffer {
   const frame = Buffer.allocUnsafe(headerBytes + payload.length)
   frame.writeUInt32LE(payload.length, 0)
   frame.writeBigUInt64LE(BigInt(firstSeq), 8)

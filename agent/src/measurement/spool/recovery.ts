@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { closeSync, fsyncSync, ftruncateSync, linkSync, openSync, rmSync } from 'node:fs'
 import { LabError } from '@community-lab/contract'
 import { SegmentFiles } from './files.ts'
-import { encodeFrame, findFrame, readFrame, type Frame } from './frame.ts'
+import { encodeGroup, type Group } from './block-group.ts'
+import { findFrame, readFrame, type Frame } from './frame.ts'
 import {
   listSegments,
   readGroup,
   readHead,
   segmentVersion,
-  type Group,
   type Marks,
   type Segment,
 } from './segment.ts'
@@ -22,6 +22,8 @@ export interface Recovered {
   readonly id: string
   readonly lastSeq: number
   readonly marks: Marks
+  /** Whether the newest segment is of an older version, so that nothing may be appended to it. */
+  readonly isOld: boolean
 }
 
 /**
@@ -56,7 +58,8 @@ export function recoverSpool(dir: string, onProblem: (error: LabError) => void):
     cut(newest, content.end)
     const files = SegmentFiles.open(dir, [...older, newest], tally)
     const { lastSeq, marks } = content
-    return { files, generation, id: head.spool, lastSeq, marks }
+    const isOld = (head.version ?? 0) < segmentVersion
+    return { files, generation, id: head.spool, lastSeq, marks, isOld }
   }
   const marks = heads.at(-2)?.marks ?? {}
   return salvage(dir, { generation, older, newest, id, marks, tally, onProblem })
@@ -65,7 +68,7 @@ export function recoverSpool(dir: string, onProblem: (error: LabError) => void):
 function beginSpool(dir: string, generation: number): Recovered {
   const id = randomUUID()
   const files = SegmentFiles.begin(dir, { generation, firstSeq: 1, head: { spool: id, marks: {} } })
-  return { files, generation, id, lastSeq: 0, marks: {} }
+  return { files, generation, id, lastSeq: 0, marks: {}, isOld: false }
 }
 
 interface Damaged {
@@ -101,7 +104,7 @@ function salvage(dir: string, damaged: Damaged): Recovered {
   const rewritten = frames.map(({ firstSeq, group }) => {
     const seq = isNew ? nextSeq : firstSeq
     nextSeq += group.samples.length
-    return encodeFrame(seq, group.samples.length, group)
+    return encodeGroup(seq, group)
   })
   const start = {
     firstSeq: isNew ? 1 : newest.firstSeq,
@@ -112,13 +115,21 @@ function salvage(dir: string, damaged: Damaged): Recovered {
     for (const segment of older) onProblem(setAside(segment, 'is damaged'))
     const files = SegmentFiles.begin(dir, { ...start, generation: generation + 1 })
     for (const { path } of [...older, newest]) rmSync(path)
-    return { files, generation: generation + 1, id, lastSeq: nextSeq - 1, marks: found.marks }
+    const { marks: last } = found
+    return {
+      files,
+      generation: generation + 1,
+      id,
+      lastSeq: nextSeq - 1,
+      marks: last,
+      isOld: false,
+    }
   }
   // The new file has the name of the damaged segment, and so replaces it.
   const begun = SegmentFiles.begin(dir, { ...start, generation })
   begun.close()
   const files = SegmentFiles.open(dir, [...older, begun.active], tally)
-  return { files, generation, id, lastSeq: found.lastSeq, marks: found.marks }
+  return { files, generation, id, lastSeq: found.lastSeq, marks: found.marks, isOld: false }
 }
 
 /** Give a segment a second name, which stays when another file replaces the segment. Returns the error that reports it. */

@@ -13,6 +13,7 @@ import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { SampleShape } from '../sample.ts'
+import { hasBlocks, readBlockGroup, type Group } from './block-group.ts'
 import { encodeFrame, readFrame } from './frame.ts'
 
 /** One file of the spool. Its name contains the spool's generation and the seq of its first sample. */
@@ -29,8 +30,9 @@ export type Marks = Static<typeof Marks>
 /**
  * The version of the format of segments, which each segment's head contains. A change raises it only when older agents would misread the new segments. A new
  * member that older agents may ignore does not raise it. A head without a version has version 0, which this agent reads like version 1.
+ * Until version 1, the samples of a frame were JSON; since version 2 they are blocks of columns.
  */
-export const segmentVersion = 1
+export const segmentVersion = 2
 
 /** The first frame of a segment. */
 const Head = Type.Object({
@@ -47,13 +49,11 @@ export type Head = Static<typeof Head>
 /** The members of a head of any version. */
 const Newer = Type.Object({ version: Type.Integer({ minimum: segmentVersion + 1 }) })
 
-/** Every other frame. A mark whose value is null is deleted. */
-const Group = Type.Object({ samples: Type.Array(SampleShape), marks: Type.Optional(Marks) })
-/** The content of one append. */
-export type Group = Static<typeof Group>
+/** Every other frame until version 1. */
+const JsonGroup = Type.Object({ samples: Type.Array(SampleShape), marks: Type.Optional(Marks) })
 
 // It is compiled because every sample is read with it.
-const group = Compile(Group)
+const group = Compile(JsonGroup)
 
 const nameRegExp = /^(\d{8})-(\d{16})\.spool$/u
 
@@ -130,6 +130,7 @@ export function readHead(path: string): Head | 'newer' | null {
 
 /** Read a group from its frame's payload; null when it is not a group. */
 export function readGroup(payload: Buffer): Group | null {
+  if (hasBlocks(payload)) return readBlockGroup(payload)
   const document = parseJson(payload)
   return group.Check(document) ? document : null
 }

@@ -1,4 +1,4 @@
-import type { SampleRecord } from '@community-lab/contract'
+import type { SampleRecord, Shape } from '@community-lab/contract'
 import type { Sample } from '../sample.ts'
 
 /** Options of {@link Spool.append}. */
@@ -7,6 +7,15 @@ export interface AppendOptions {
   readonly marks?: Readonly<Record<string, unknown>>
   /** When the spool is full: `count` the samples as dropped (default), or `refuse` them, so that their source keeps them. */
   readonly whenFull?: 'count' | 'refuse'
+}
+
+/** Samples in columns, see `stream/block.ts` of the contract. */
+export interface StoredBlock {
+  readonly firstSeq: number
+  readonly rows: number
+  /** The shapes to whose places in this list the block refers. Blocks with the same shapes may have the same list. */
+  readonly shapes: readonly Shape[]
+  readonly bytes: Uint8Array
 }
 
 /** The node's samples, on the disk, until the server has them. */
@@ -28,6 +37,11 @@ export interface Spool {
   mark(key: string): unknown
   /** Read synced records from a seq on, in order: at most `maxRecords`, and about `maxBytes` (default 512 KiB). Empty when there are none. */
   read(fromSeq: number, maxRecords: number, maxBytes?: number): SampleRecord[]
+  /**
+   * Read synced blocks, in order, that have records from a seq on: at most `maxRecords` records, and about 512 KiB. The first block may begin before the seq. Empty when there are none, or
+   * when the next one has more records.
+   */
+  readBlocks(fromSeq: number, maxRecords: number): readonly StoredBlock[]
   /** Remove the samples up to a seq, which the server has committed, from the disk, in whole segments. */
   trim(seq: number): void
   /** Tell whether the server has samples of this spool that this spool never sent. Then the spool was restored to an earlier state, or has lost its end. */

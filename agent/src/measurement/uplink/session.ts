@@ -1,8 +1,11 @@
 import { once } from 'node:events'
 import {
+  blockFrame,
+  blockVersion,
   LabError,
   maxBatchRecords,
   maxUnackedRecords,
+  numberShapes,
   ServerFrame,
   streamPingMs,
   streamSilenceMs,
@@ -11,9 +14,10 @@ import {
 import Type from 'typebox'
 import { Value } from 'typebox/value'
 import type { WebSocket } from 'ws'
-import type { Spool } from '../spool/spool.ts'
+import type { Spool, StoredBlock } from '../spool/spool.ts'
 import { createPolls, type Poll } from './poll.ts'
 import { createTimeExchange, type StreamClock } from './time-exchange.ts'
+import { createShapeNumbers } from './shape-numbers.ts'
 
 const AnyFrame = Type.Object({ type: Type.String() })
 const frameTypes: ReadonlySet<string> = new Set(
@@ -46,6 +50,8 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
   let nextSeq: number | null = null
   let ackedSeq = 0
   let isSending = false
+  /** Whether the server reads blocks. Older ones read records. */
+  let readsBlocks = false
   let failure: Error | null = null
 
   function fail(error: unknown): void {
@@ -54,8 +60,12 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
   }
 
   function send(frame: AgentFrame): Promise<void> {
+    return sendFrame(JSON.stringify(frame))
+  }
+
+  function sendFrame(frame: string | Uint8Array): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<undefined>()
-    stream.send(JSON.stringify(frame), (error) => {
+    stream.send(frame, (error) => {
       if (error instanceof Error) reject(error)
       else resolve(undefined)
     })
@@ -69,6 +79,12 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     try {
       while (nextSeq !== null && stream.readyState === stream.OPEN) {
         const room = maxUnackedRecords - (nextSeq - 1 - ackedSeq)
+        if (readsBlocks) {
+          const blocks = spool.readBlocks(nextSeq, room)
+          if (blocks.length === 0) return
+          await sendBlocks(blocks)
+          continue
+        }
         const records = spool.read(nextSeq, Math.min(maxBatchRecords, room))
         const first = records[0]
         if (first === undefined) return
@@ -80,10 +96,23 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     }
   }
 
+  async function sendBlocks(blocks: readonly StoredBlock[]): Promise<void> {
+    let sent: Promise<void> | null = null
+    for (const { firstSeq, rows, shapes, bytes } of blocks) {
+      const numbers = shapeNumbers.of(shapes)
+      const frame = blockFrame(firstSeq, bytes)
+      numberShapes(frame, numbers)
+      nextSeq = firstSeq + rows
+      sent = sendFrame(frame)
+    }
+    await sent
+  }
+
   function pump(): void {
     sendBatches().catch(fail)
   }
 
+  const shapeNumbers = createShapeNumbers((shape) => void send(shape).catch(fail))
   const polls = createPolls((look) => void send(look).catch(fail))
   const times =
     options.clock === undefined
@@ -94,12 +123,14 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     committed_seq: committedSeq,
     looks: answersLooks,
     times: answersTimes,
+    blocks,
   }: Extract<ServerFrame, { type: 'welcome' }>): void {
     if (spool.isOutrun(committedSeq)) {
       spool.renew()
       sayHello()
       return
     }
+    readsBlocks = blocks !== undefined && blocks >= blockVersion
     ackedSeq = committedSeq
     spool.trim(committedSeq)
     nextSeq = Math.max(spool.firstSeq, committedSeq + 1)

@@ -78,3 +78,27 @@ export class BlockMemory {
     this.doubles = new Float64Array(buffer)
   }
 }
+
+/**
+ * The bytes before a block in the binary frame that has it: u8 1, seven times zero, and the number of its first sample as f64.
+ */
+export const blockFrameHeadBytes = 16
+
+/** Write the binary frame of a block. */
+export function blockFrame(firstSeq: number, block: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(blockFrameHeadBytes + block.length)
+  frame[0] = 1
+  new DataView(frame.buffer).setFloat64(8, firstSeq, true)
+  frame.set(block, blockFrameHeadBytes)
+  return frame
+}
+
+/** Replace the numbers of shapes in the frame of a block, which are places in a list, by those of a connection. */
+export function numberShapes(frame: Uint8Array, numbers: readonly number[]): void {
+  const view = new DataView(frame.buffer, frame.byteOffset + blockFrameHeadBytes)
+  const sections = view.getUint16(2, true)
+  for (let section = 1; section <= sections; section++) {
+    const at = blockHeadBytes * section
+    view.setUint16(at, numbers[view.getUint16(at, true)] ?? 0, true)
+  }
+}

@@ -46,6 +46,9 @@ export type BlockReading<S extends Shape> =
   | { readonly sections: readonly Section<S>[]; readonly fault?: undefined }
   | { readonly fault: string }
 
+/** The fault of a block whose shape is not known. */
+export const undefinedShape = 'a shape was not defined'
+
 /** Where a block is, and the shapes of its connection by their numbers. */
 export interface BlockPlace<S extends Shape> {
   readonly at: number
@@ -89,7 +92,7 @@ export function readBlock<S extends Shape>(
     const own = memory.shorts[entry / 2 + 1] ?? 0
     const size = memory.words[entry / 4 + 1] ?? 0
     const end = begin + size
-    if (shape === undefined) return { fault: 'a shape was not defined' }
+    if (shape === undefined) return { fault: undefinedShape }
     if (own === 0 || size % 8 !== 0 || end > at + bytes) return { fault: 'a section has no room' }
     rowsFound += own
     valuesFound += own * shape.fields.length

@@ -10,7 +10,7 @@ import { isName, nodeScope } from './name.ts'
 import { sizeOf, type PlacedSample } from './sample.ts'
 
 /** The most characters that the fields of a sample may have. A line of a sliver's program has half as many at most. */
-const maxSampleCharacters = 2 * maxLineBytes
+export const maxSampleCharacters = 2 * maxLineBytes
 
 /** What {@link placeRecord} needs to know. */
 export interface PlacementContext {
@@ -19,6 +19,12 @@ export interface PlacementContext {
   readonly nowUs: number
   /** Tell whether a slice of this id exists or has ever existed. */
   isSlice(sliceId: number): boolean
+}
+
+/** Whose a sample is. */
+export interface Owner {
+  readonly scope: string
+  readonly sliver: string | null
 }
 
 /** A record that cannot be read. */
@@ -82,14 +88,15 @@ function findFault({ scope, name, fields }: PlacedSample, timeUs: number): strin
 }
 
 /** Tell whether a number is a time in whole microseconds since the epoch that a double holds exactly, which is up to the year 2255. */
-function isTime(timeUs: number): boolean {
+export function isTime(timeUs: number): boolean {
   return Number.isSafeInteger(timeUs) && timeUs >= 0
 }
 
-function findOwner(
+/** Find whose samples of a source are; null when it is not of the node, or of no slice. */
+export function findOwner(
   source: string,
-  { nodeId, isSlice }: PlacementContext,
-): { readonly scope: string; readonly sliver: string | null } | null {
+  { nodeId, isSlice }: Omit<PlacementContext, 'nowUs'>,
+): Owner | null {
   if (source === nodeScope) return { scope: nodeScope, sliver: null }
   const slice = maybeSliceOfSource(source, nodeId)
   return slice !== null && isSlice(slice) ? { scope: sliceScope(slice), sliver: source } : null

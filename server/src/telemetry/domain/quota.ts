@@ -15,8 +15,21 @@ export interface SliceQuota {
 export interface QuotaBook {
   /** Count a sample. Returns null when the sample is within the quota of its slice, and otherwise why it is not. */
   admit(sample: PlacedSample): string | null
+  /** Count samples of one measurement. Returns false, and counts none, when they are not all of one hour and surely within the quota. */
+  admitAll(samples: SameSamples): boolean
   /** Settle the samples that were admitted since the last call. They are not counted any more when they were not stored. */
   settle(isStored: boolean): void
+}
+
+/** Several samples of a measurement. */
+export interface SameSamples {
+  readonly scope: string
+  /** The times of the first and of the last, in microseconds since the epoch. */
+  readonly firstUs: number
+  readonly lastUs: number
+  readonly rows: number
+  /** The most characters of each. */
+  readonly characters: number
 }
 
 interface Hour {
@@ -36,7 +49,7 @@ const hoursKept = 1_000
 /** Start counting. Nodes' own samples are not counted, because nodes have a limit of their own when they connect. */
 export function createQuotaBook({ rowsPerHour, bytesPerHour }: SliceQuota): QuotaBook {
   const scopes = new Map<string, Map<number, Hour>>()
-  let unsettled: { readonly hour: Hour; readonly bytes: number }[] = []
+  let unsettled: { readonly hour: Hour; readonly rows: number; readonly bytes: number }[] = []
 
   function hourOf(scope: string, timeUs: number): Hour {
     const hours = scopes.get(scope) ?? new Map<number, Hour>()
@@ -63,13 +76,24 @@ export function createQuotaBook({ rowsPerHour, bytesPerHour }: SliceQuota): Quot
       const bytes = rowBytes + sizeOf(fields)
       hour.rows++
       hour.bytes += bytes
-      unsettled.push({ hour, bytes })
+      unsettled.push({ hour, rows: 1, bytes })
       return null
+    },
+    admitAll({ scope, firstUs, lastUs, rows, characters }) {
+      if (scope === nodeScope) return true
+      if (Math.floor(firstUs / hourUs) !== Math.floor(lastUs / hourUs)) return false
+      const hour = hourOf(scope, firstUs)
+      const bytes = rows * (rowBytes + characters)
+      if (hour.rows + rows > rowsPerHour || hour.bytes + bytes > bytesPerHour) return false
+      hour.rows += rows
+      hour.bytes += bytes
+      unsettled.push({ hour, rows, bytes })
+      return true
     },
     settle(isStored) {
       if (!isStored)
-        for (const { hour, bytes } of unsettled) {
-          hour.rows--
+        for (const { hour, rows, bytes } of unsettled) {
+          hour.rows -= rows
           hour.bytes -= bytes
         }
       unsettled = []

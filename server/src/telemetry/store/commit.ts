@@ -1,4 +1,9 @@
-import { rejectedMeasurement } from '@community-lab/contract/samples'
+import {
+  rejectedMeasurement,
+  type BlockMemory,
+  type FieldKind,
+  type Section,
+} from '@community-lab/contract/samples'
 import { declaredFields } from '../domain/declared.ts'
 import {
   columnTypes,
@@ -13,6 +18,7 @@ import { measurementKey, nodeScope, quoteIdentifier, quoteText, tableOf } from '
 import { rejectSample } from '../domain/placement.ts'
 import type { QuotaBook } from '../domain/quota.ts'
 import type { PlacedSample } from '../domain/sample.ts'
+import { countSection, fitSection, type PlacedShape } from '../domain/section.ts'
 import {
   addTable,
   countUndeclared,
@@ -21,7 +27,16 @@ import {
   type Catalog,
   type StoredTable,
 } from './catalog.ts'
-import type { AppendOutcome, AppendRequest, StoreBounds } from './protocol.ts'
+import type { AppendOutcome, StoreBounds } from './protocol.ts'
+import {
+  firstSeqOf,
+  isBlock,
+  lastSeqOf,
+  placeBlock,
+  placeSection,
+  type ReadBlock,
+  type ReadRequest,
+} from './request.ts'
 
 /** A row to append. */
 export interface PlannedRow {
@@ -33,11 +48,32 @@ export interface PlannedRow {
   readonly fitted: Fitted
 }
 
+/** The rows of a section, which are written column by column. */
+export interface PlannedBlock {
+  readonly section: Section
+  readonly memory: BlockMemory
+  /** The kind as which each of its columns is stored. */
+  readonly kinds: readonly FieldKind[]
+  readonly node: string
+  readonly nodeId: number
+  readonly sliver: string | null
+  readonly spool: string
+  /** The number of the first sample of the section's block. */
+  readonly firstSeq: number
+  /** The number of the section's first row. */
+  readonly landed: number
+  readonly firstUs: number
+  readonly lastUs: number
+}
+
+/** Rows to append. */
+export type PlannedPart = PlannedRow | PlannedBlock
+
 /** One transaction: its definitions, its rows, and its notes. */
 export interface CommitPlan {
   /** The statements that create schemas, tables and columns, in order. */
   readonly definitions: readonly string[]
-  readonly rows: ReadonlyMap<StoredTable, readonly PlannedRow[]>
+  readonly rows: ReadonlyMap<StoredTable, readonly PlannedPart[]>
   /** The statements that store the last record of each spool and of the store; empty when nothing is new. */
   readonly notes: readonly string[]
   /** The answer to each request after the commit. */
@@ -66,16 +102,16 @@ interface Refusal {
  */
 export function planCommit(
   catalog: Catalog,
-  requests: readonly AppendRequest[],
+  requests: readonly ReadRequest[],
   { bounds, quotas }: CommitRules,
 ): CommitPlan {
   const definitions: string[] = []
-  const rows = new Map<StoredTable, PlannedRow[]>()
-  const moved = new Map<string, AppendRequest>()
+  const rows = new Map<StoredTable, PlannedPart[]>()
+  const moved = new Map<string, ReadRequest>()
   const begunIn = new Set<StoredTable>()
 
   /** Plan a sample. Returns why a field has no column; null when all have one. */
-  function plan(given: PlacedSample, { node, nodeId, spool }: AppendRequest): string | null {
+  function plan(given: PlacedSample, { node, nodeId, spool }: ReadRequest): string | null {
     const { sample, table } = findTable(catalog, given, { bounds, definitions, nodeId })
     const begun = table.begunOf.get(nodeId) ?? 0
     const isOfNode = table.scope === nodeScope
@@ -91,12 +127,40 @@ export function planCommit(
       begunIn.add(table)
     }
     const row: PlannedRow = { sample, node, nodeId, spool, landed: ++catalog.landed, fitted }
-    const planned = rows.get(table)
-    if (planned === undefined) rows.set(table, [row])
-    else planned.push(row)
+    addPart(table, row)
     if (fitted.withoutRoom === null || isOfNode) return null
     const most = `${bounds.fieldsPerMeasurement} columns at most, of which one node begins ${maxBegun}`
     return `${table.name} has ${most}; fields such as ${fitted.withoutRoom} are in its column overflow`
+  }
+
+  function addPart(table: StoredTable, part: PlannedPart): void {
+    const planned = rows.get(table)
+    if (planned === undefined) rows.set(table, [part])
+    else planned.push(part)
+  }
+
+  /** Plan all samples of a section at once. Returns false, and plans none, when each has to be looked at. */
+  function planSection(
+    section: Section<PlacedShape>,
+    { memory, firstSeq }: ReadBlock,
+    { node, nodeId, spool }: ReadRequest,
+  ): boolean {
+    const { owner, name } = section.shape
+    if (owner === null) return false
+    const { scope, sliver } = owner
+    const table = catalog.tables.get(measurementKey(scope, name))
+    if (table === undefined || !table.isDeclared) return false
+    const fit = fitSection(memory, section, table.fields)
+    if (fit === null) return false
+    const { kinds, firstUs, lastUs, characters } = fit
+    const { rows: count } = section
+    if (!quotas.admitAll({ scope, firstUs, lastUs, rows: count, characters })) return false
+    countSection(memory, section, { fields: table.fields, kinds })
+    const landed = catalog.landed + 1
+    catalog.landed += count
+    const place = { node, nodeId, sliver, spool, firstSeq, landed }
+    addPart(table, { section, memory, kinds, firstUs, lastUs, ...place })
+    return true
   }
 
   const outcomes = requests.map((request): AppendOutcome => {
@@ -104,19 +168,31 @@ export function planCommit(
     const refusals = new Map<string, Refusal>()
     let committedSeq = catalog.committedSeqs.get(key) ?? 0
     let missingSeq: number | null = null
-    for (const given of request.samples) {
-      if (given.seq <= committedSeq) continue
-      if (given.seq !== committedSeq + 1) {
-        missingSeq = committedSeq + 1
-        break
-      }
+    const take = (given: PlacedSample): void => {
       const excess = quotas.admit(given)
       if (excess !== null) noteRefusal(refusals, given, { about: excess, reason: excess })
       else {
         const reason = plan(given, request)
         if (reason !== null) noteRefusal(refusals, given, { about: given.name, reason })
       }
-      committedSeq = given.seq
+    }
+    for (const part of request.parts) {
+      const firstSeq = firstSeqOf(part)
+      const lastSeq = lastSeqOf(part)
+      if (lastSeq <= committedSeq) continue
+      if (firstSeq > committedSeq + 1) {
+        missingSeq = committedSeq + 1
+        break
+      }
+      if (!isBlock(part)) take(part)
+      else if (part.sections === null || firstSeq <= committedSeq)
+        for (const given of placeBlock(part)) {
+          if (given.seq > committedSeq) take(given)
+        }
+      else
+        for (const section of part.sections)
+          if (!planSection(section, part, request)) placeSection(part, section).forEach(take)
+      committedSeq = lastSeq
       catalog.committedSeqs.set(key, committedSeq)
       moved.set(key, request)
     }
@@ -226,7 +302,7 @@ export function changeColumns(table: StoredTable, changes: readonly ColumnChange
   })
 }
 
-function noteProgress(catalog: Catalog, moved: ReadonlyMap<string, AppendRequest>): string[] {
+function noteProgress(catalog: Catalog, moved: ReadonlyMap<string, ReadRequest>): string[] {
   if (moved.size === 0) return []
   const values = [...moved].map(
     ([key, { nodeId, spool }]) =>

@@ -4,18 +4,13 @@ import { measurementKey, nodeScope, tableOf } from '../domain/name.ts'
 import { rejectSample } from '../domain/placement.ts'
 import { createQuotaBook } from '../domain/quota.ts'
 import { listColumns, uncountedFields, columnTypes } from '../domain/layout.ts'
-import { appendRows } from './append.ts'
+import { appendRows, rowsOf } from './append.ts'
 import { countFields, loadCatalog, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
-import { type CommitPlan, planCommit, type PlannedRow } from './commit.ts'
+import { type CommitPlan, planCommit, type PlannedPart } from './commit.ts'
 import { planDeclaration } from './declare.ts'
 import { isOfEngine } from './failure.ts'
-import type {
-  AppendOutcome,
-  AppendRequest,
-  DeclareRequest,
-  SpoolStart,
-  StoreSettings,
-} from './protocol.ts'
+import type { AppendOutcome, DeclareRequest, SpoolStart, StoreSettings } from './protocol.ts'
+import { divisible, isBlock, type ReadRequest } from './request.ts'
 import { widen } from './survey.ts'
 
 /** The only writer of the store. */
@@ -24,7 +19,7 @@ export interface Ingest {
   /** Return the last committed record of a spool; see {@link StoreCalls.begin}. */
   begin(start: SpoolStart): Promise<number>
   /** Commit samples, together with those of all calls that come at the same moment. */
-  append(request: AppendRequest): Promise<AppendOutcome>
+  append(request: ReadRequest): Promise<AppendOutcome>
   /** Use the writing connection between two commits. The catalog is that of the file then. */
   exclusive<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T>
   /** Make the tables of declared measurements; see {@link StoreCalls.declare}. */
@@ -44,7 +39,7 @@ export interface IngestOptions {
 }
 
 interface Waiting {
-  readonly request: AppendRequest
+  readonly request: ReadRequest
   resolve(outcome: AppendOutcome): void
   reject(error: unknown): void
 }
@@ -71,7 +66,7 @@ export async function openIngest({
     isStale = false
   }
 
-  async function commit(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+  async function commit(requests: readonly ReadRequest[]): Promise<readonly AppendOutcome[]> {
     await refresh()
     let plan: CommitPlan
     let isStored = false
@@ -100,15 +95,27 @@ export async function openIngest({
   }
 
   /** Count the values of a field that was read from the file, when the first value of another kind than its first kind comes. */
-  async function countUncounted(requests: readonly AppendRequest[]): Promise<void> {
+  async function countUncounted(requests: readonly ReadRequest[]): Promise<void> {
     const wanted = new Map<StoredTable, Set<string>>()
-    for (const { samples } of requests)
-      for (const { scope, name, fields } of samples) {
-        const table = catalog.tables.get(measurementKey(scope, name))
-        if (table === undefined) continue
-        for (const field of uncountedFields(fields, table.fields))
-          wanted.set(table, (wanted.get(table) ?? new Set()).add(field))
-      }
+    const want = (table: StoredTable, field: string): void =>
+      void wanted.set(table, (wanted.get(table) ?? new Set()).add(field))
+    for (const { parts } of requests)
+      for (const part of parts)
+        if (isBlock(part))
+          for (const section of part.sections ?? []) {
+            const { owner, name, fields } = section.shape
+            const table = catalog.tables.get(measurementKey(owner?.scope ?? '', name))
+            for (const [field, kind] of fields) {
+              const known = table?.fields.get(field)
+              if (table !== undefined && known?.isCounted === false && kind !== known.first)
+                want(table, field)
+            }
+          }
+        else {
+          const table = catalog.tables.get(measurementKey(part.scope, part.name))
+          if (table === undefined) continue
+          for (const field of uncountedFields(part.fields, table.fields)) want(table, field)
+        }
     for (const [table, names] of wanted)
       await countFields(connection, table, { names, source: relation(table) })
   }
@@ -139,21 +146,22 @@ export async function openIngest({
    * Commit as many samples of a request as possible. When they cannot be committed together, each half is tried separately. A single sample that cannot be
    * committed becomes a row of `rejected`. When DuckDB itself has failed, nothing more is tried, and the node sends the samples again.
    */
-  async function commitApart(request: AppendRequest): Promise<AppendOutcome> {
-    const { samples } = request
-    const middle = Math.ceil(samples.length / 2)
+  async function commitApart(given: ReadRequest): Promise<AppendOutcome> {
+    const request = divisible(given)
+    const { parts } = request
+    const middle = Math.ceil(parts.length / 2)
     try {
       return await commitOne(request)
     } catch (error) {
-      const [first] = samples
-      if (first === undefined || isOfEngine(error)) throw error
-      if (samples.length === 1) {
+      const [first] = parts
+      if (first === undefined || isBlock(first) || isOfEngine(error)) throw error
+      if (parts.length === 1) {
         const reason = `it cannot be stored: ${messageOf(error)}`
-        return commitOne({ ...request, samples: [rejectSample(first, reason)] })
+        return commitOne({ ...request, parts: [rejectSample(first, reason)] })
       }
     }
-    await commitApart({ ...request, samples: samples.slice(0, middle) })
-    return commitApart({ ...request, samples: samples.slice(middle) })
+    await commitApart({ ...request, parts: parts.slice(0, middle) })
+    return commitApart({ ...request, parts: parts.slice(middle) })
   }
 
   async function commitTogether(batch: readonly Waiting[]): Promise<void> {
@@ -161,7 +169,7 @@ export async function openIngest({
     for (const [index, outcome] of outcomes.entries()) batch[index]?.resolve(outcome)
   }
 
-  async function commitOne(request: AppendRequest): Promise<AppendOutcome> {
+  async function commitOne(request: ReadRequest): Promise<AppendOutcome> {
     const [outcome] = await commit([request])
     if (outcome === undefined) throw new Error('the commit told nothing of its only request')
     return outcome
@@ -179,7 +187,7 @@ export async function openIngest({
         if (missing <= 0) return committedSeq
         // The node no longer has these records, so they will never come. A row of `dropped` tells how many are lost, and the spool goes on.
         catalog.committedSeqs.set(spoolKey(start), start.firstSeq - 2)
-        const outcome = await commitOne({ ...start, samples: [tellLoss(start, missing)] })
+        const outcome = await commitOne({ ...start, parts: [tellLoss(start, missing)] })
         return outcome.committedSeq
       })
     },
@@ -222,14 +230,19 @@ export async function openIngest({
   }
 }
 
-function noteCommitted(table: StoredTable, rows: readonly PlannedRow[]): void {
+function noteCommitted(table: StoredTable, parts: readonly PlannedPart[]): void {
   table.committed = new Map(
     listColumns(table.fields).map(({ column, kind }) => [column, columnTypes[kind]]),
   )
   const { extent } = table
   if (extent === null) return
-  extent.rows += rows.length
-  for (const { sample } of rows) widen(extent, sample.timeUs)
+  for (const part of parts) {
+    extent.rows += rowsOf(part)
+    if ('section' in part) {
+      widen(extent, part.firstUs)
+      widen(extent, part.lastUs)
+    } else widen(extent, part.sample.timeUs)
+  }
 }
 
 function tellLoss({ firstSeq }: SpoolStart, lines: number) {

@@ -3,6 +3,7 @@ import type { DeclaredFields } from '@community-lab/contract/samples'
 import type { SliceQuota } from '../domain/quota.ts'
 import type { Keep } from '../domain/sealing.ts'
 import type { PlacedSample } from '../domain/sample.ts'
+import type { PlacedShape } from '../domain/section.ts'
 
 /** Settings of the store. */
 export interface StoreSettings {
@@ -63,10 +64,49 @@ export interface SpoolStart extends SpoolId {
 }
 
 /** Samples of one spool, in the order of `seq`. */
-export interface AppendRequest extends SpoolId {
+export interface SamplesRequest extends SpoolId {
   /** The node's name. */
   readonly node: string
   readonly samples: readonly PlacedSample[]
+}
+
+/** A block of samples as a node sent it (`@community-lab/contract`, `stream/block.ts`), in the memory of its group. */
+export interface BlockPosition {
+  readonly firstSeq: number
+  readonly rows: number
+  /** Where it begins, in bytes: a multiple of eight. */
+  readonly at: number
+  readonly bytes: number
+}
+
+/** Blocks of one spool, in the order of `seq`. */
+export interface BlocksRequest extends SpoolId {
+  /** The node's name. */
+  readonly node: string
+  /** The number of the node's connection, to whose shapes the blocks refer. */
+  readonly stream: number
+  readonly blocks: readonly BlockPosition[]
+}
+
+/** Samples of one spool. */
+export type AppendRequest = SamplesRequest | BlocksRequest
+
+/** A shape that a node has defined on a connection. */
+export interface StreamShape {
+  readonly stream: number
+  readonly number: number
+  readonly shape: PlacedShape
+}
+
+/** Requests that are committed together. */
+export interface AppendGroup {
+  readonly requests: readonly AppendRequest[]
+  /** The memory in which their blocks are. */
+  readonly memory: ArrayBuffer
+  /** The shapes that were defined since the last group. They are known before the requests are read. */
+  readonly shapes: readonly StreamShape[]
+  /** The connections that have ended since then. Their shapes are forgotten after the requests were read. */
+  readonly ended: readonly number[]
 }
 
 /** The result of an append. */
@@ -152,7 +192,7 @@ export interface LatestAnswer {
 export interface StoreCalls {
   begin(request: SpoolStart): Promise<number>
   /** Commit a group of requests together. Returns one result for each. */
-  append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>
+  append(group: AppendGroup): Promise<readonly AppendResult[]>
   /** Make the tables of declared measurements. Returns why that cannot be; null when it is done. */
   declare(request: DeclareRequest): Promise<string | null>
   list(): Promise<readonly Measurement[]>

@@ -11,10 +11,11 @@ import type {
 
 /** The thread of the store, as other parts of the server use it. */
 export interface StoreThread {
-  /** Ask the thread to do something. @throws {@link LabError} LAB_TELEMETRY_FAILED. */
+  /** Ask the thread to do something. It gets the memory in `transfer` as it is, and this thread has it no longer. @throws {@link LabError} LAB_TELEMETRY_FAILED. */
   ask<C extends keyof StoreCalls>(
     call: C,
     argument: Parameters<StoreCalls[C]>[0],
+    transfer?: readonly ArrayBuffer[],
   ): ReturnType<StoreCalls[C]>
   /** The reason why nothing can be stored at present; null when the store works. */
   readonly trouble: string | null
@@ -159,6 +160,7 @@ export async function startStoreThread(
   function ask<C extends keyof StoreCalls>(
     call: C,
     argument: Parameters<StoreCalls[C]>[0],
+    transfer: readonly ArrayBuffer[] = [],
   ): ReturnType<StoreCalls[C]> {
     const result = new Promise((resolve, reject) => {
       if (worker.threadId === -1) {
@@ -167,7 +169,7 @@ export async function startStoreThread(
       }
       const message: CallMessage = { id: ++lastId, call, argument }
       pending.set(message.id, { call, resolve, reject })
-      worker.postMessage(message)
+      worker.postMessage(message, transfer)
     })
     // The answers come from `worker.ts` and have the types of StoreCalls.
     return result as ReturnType<StoreCalls[C]>

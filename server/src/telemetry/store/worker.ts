@@ -11,7 +11,6 @@ import { isFatal, isOfEngine } from './failure.ts'
 import { readLatest } from './latest.ts'
 import { openIngest, type Ingest } from './ingest.ts'
 import type {
-  AppendRequest,
   AppendResult,
   CallMessage,
   StoreCalls,
@@ -22,6 +21,7 @@ import { describeTable, readRows, type Source } from './read.ts'
 import { openFileWriter } from './file-writer.ts'
 import { allOf, filesOf, relationOf } from './relation.ts'
 import { loadSealedFiles, sealedDir } from './sealed-files.ts'
+import { createBlockReader, type ReadRequest } from './request.ts'
 import { surveyTables } from './survey.ts'
 
 // The store has a thread of its own, because DuckDB's appender blocks the thread that calls it. It must not block the server's event loop.
@@ -68,6 +68,7 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
       relationOf(table, filesOf(files.of(table), allOf), { range: allOf, dir: sealedDir(dir) }),
     onLanded: (measurements) => post({ kind: 'landed', measurements }),
   })
+  const blocks = createBlockReader()
   const read = createQueue()
   const survey = createQueue()
   const { exportWithinMs } = settings
@@ -95,7 +96,7 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
   const timer = startCompacting(compaction, onTrouble)
   return {
     begin: (start) => ingest.begin(start),
-    append: (requests) => appendAll(ingest, requests),
+    append: (group) => appendAll(ingest, blocks.read(group)),
     declare: (request) => ingest.declare(request),
     list: () =>
       survey(async () =>
@@ -145,7 +146,7 @@ function startCompacting(
 /** Append the samples of several nodes. A loss of the store is reported after the last of them has ended. */
 async function appendAll(
   ingest: Ingest,
-  requests: readonly AppendRequest[],
+  requests: readonly (ReadRequest | null)[],
 ): Promise<readonly AppendResult[]> {
   const appended = requests.map((request) => appendOne(ingest, request))
   await Promise.allSettled(appended)
@@ -153,7 +154,8 @@ async function appendAll(
 }
 
 /** Append one request. While the store works, a call that fails does not affect others. */
-async function appendOne(ingest: Ingest, request: AppendRequest): Promise<AppendResult> {
+async function appendOne(ingest: Ingest, request: ReadRequest | null): Promise<AppendResult> {
+  if (request === null) return { reason: 'the connection is older than the open file' }
   try {
     return { outcome: await ingest.append(request) }
   } catch (error) {

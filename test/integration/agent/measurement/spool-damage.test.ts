@@ -37,7 +37,9 @@ it('numbers on after what is damaged in its newest segment, and loses that alone
   await spool.close()
   const [name = ''] = await readdir(dir)
   const content = await readFile(join(dir, name))
-  content[content.indexOf('"value":50') + 8] = 0x39
+  const stored = Buffer.alloc(8)
+  stored.writeDoubleLE(50)
+  content[content.indexOf(stored) + 6] = 0x50
   await writeFile(join(dir, name), content)
   const again = await openSpool(dir)
   expect(again.lastSeq).toBe(100)
@@ -108,6 +110,16 @@ it('reads the segments of the agent before, whose heads have no version', async 
   await writeFile(join(dir, '00000000-0000000000000001.spool'), Buffer.concat(frames))
   const spool = await openSpool(dir)
   expect([spool.id, spool.lastSeq, spool.mark('position')]).toEqual(['d1d1', 2, 2])
+  // Nothing is appended to them: the agent before could not read it.
+  spool.append([sampleOf(3)])
+  const expected = [1, 2, 3].map((value) => ({ seq: value, ...sampleOf(value) }))
+  expect(await readSynced(spool)).toEqual(expected)
+  const blocks = spool.readBlocks(1, 100)
+  expect(blocks.map(({ firstSeq, rows }) => [firstSeq, rows])).toEqual([
+    [1, 2],
+    [3, 1],
+  ])
+  expect((await readdir(dir)).length).toBe(2)
   await spool.close()
 })
 

@@ -96,6 +96,7 @@ function serve(
         return
       }
       if (frame.type === 'time') throw new TypeError('it was not offered')
+      if (frame.type === 'shape') throw new TypeError('this server reads no blocks')
       const committedSeq = () => state.committed.at(-1)?.seq ?? 0
       const answer = (type: string) =>
         socket.send(

@@ -103,6 +103,7 @@ describe('a node’s stream', () => {
         committed_seq: 0,
         looks: true,
         times: true,
+        blocks: 1,
       })
       for (let from = 1; from <= 1000; from += 100) agent.send(batch(from, from + 99))
       let committed = 0

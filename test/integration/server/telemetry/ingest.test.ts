@@ -35,7 +35,8 @@ describe('a sample that DuckDB cannot commit for a reason of its own', () => {
     const database = await openDatabase(settings)
     const connection = failCommits(database.writing, [reason, reason])
     const ingest = await openIngest({ connection, settings, onLanded: () => undefined })
-    const sample = fromNode([aSample(1)])
+    const { samples: parts, ...from } = fromNode([aSample(1)])
+    const sample = { ...from, parts }
     await expect(ingest.append(sample)).rejects.toThrow(reason)
     await expect(ingest.append(sample)).rejects.toThrow(reason)
     expect(await ingest.append(sample)).toEqual({ committedSeq: 1, missingSeq: null })

@@ -2,32 +2,32 @@ import { describe, expect, it } from 'vitest'
 import { createAppendGroups } from '../../../../server/src/telemetry/append-groups.ts'
 import type {
   AppendOutcome,
-  AppendRequest,
   AppendResult,
+  SamplesRequest,
 } from '../../../../server/src/telemetry/store/protocol.ts'
 
 const never = 2 ** 31 - 1
 
 /** Samples of a node: its own, or of a slice on it. */
-function request(nodeId: number, rows = 1, scope = 'node'): AppendRequest {
+function request(nodeId: number, rows = 1, scope = 'node'): SamplesRequest {
   const sample = { timeUs: 0, scope, name: 'cpu', sliver: null, fields: {} }
   const samples = Array.from({ length: rows }, (_, index) => ({ ...sample, seq: index + 1 }))
   return { nodeId, node: `n${nodeId}`, spool: 'spool', samples }
 }
 
-function outcomeOf({ samples }: AppendRequest): AppendOutcome {
+function outcomeOf({ samples }: SamplesRequest): AppendOutcome {
   return { committedSeq: samples.length, missingSeq: null }
 }
 
 interface World {
   /** The nodes of each group that was sent on. */
   readonly sent: number[][]
-  append(asked: AppendRequest): Promise<AppendOutcome>
+  append(asked: SamplesRequest): Promise<AppendOutcome>
   flush(): void
 }
 
 function gather(
-  answer: (asked: AppendRequest) => AppendResult = (asked) => ({ outcome: outcomeOf(asked) }),
+  answer: (asked: SamplesRequest) => AppendResult = (asked) => ({ outcome: outcomeOf(asked) }),
 ): World {
   const sent: number[][] = []
   const groups = createAppendGroups({
@@ -35,9 +35,11 @@ function gather(
     healthDelayMs: never,
     maxRows: 100,
     maxHealthRows: 4,
-    send(requests) {
+    send({ requests }) {
       sent.push(requests.map(({ nodeId }) => nodeId))
-      return Promise.resolve(requests.map(answer))
+      return Promise.resolve(
+        requests.map((asked) => ('samples' in asked ? answer(asked) : { reason: 'a block' })),
+      )
     },
   })
   return { ...groups, sent }
