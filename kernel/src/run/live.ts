@@ -34,10 +34,15 @@ const liveKinds = {
   signal: abortSignal,
 }
 
-/** Check the arguments of `run.live`. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
-export function checkLive(draw: unknown, options: LiveOptions): void {
+/** Check the arguments of `run.live`, and return them. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+export function checkLive(
+  draw: unknown,
+  options: unknown,
+): { readonly draw: Draw<object>; readonly options: LiveOptions } {
   checkArgument('what draws the rows', draw, aFunction)
   checkOptions('live', options, liveKinds)
+  // Both were checked.
+  return { draw: draw as Draw<object>, options: options as LiveOptions }
 }
 
 /**

@@ -1,6 +1,14 @@
 import { inspect } from 'node:util'
-import { LabError, path, routes, Run as RunObject, sliceScope } from '@community-lab/contract'
-import { checkArgument, checkOptions, checkSignal, words } from '../argument.ts'
+import {
+  LabError,
+  path,
+  routes,
+  Run as RunObject,
+  sliceScope,
+  type Point,
+  type RowOf,
+} from '@community-lab/contract'
+import { checkOptions, checkSignal } from '../argument.ts'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { asTable, tableBundle, type Column, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
@@ -12,7 +20,9 @@ import { anySignal, timeoutSignal } from '../wait/signal.ts'
 import { RunContext } from './context.ts'
 import { checkParquet, SampleDatabase, type WrittenTable } from './database.ts'
 import { followRun, waitForEndRows } from './follow-run.ts'
-import { readRows, rowStream, type RowStream } from './row-stream.ts'
+import { checkLive, drawLive, type Draw, type LiveOptions } from './live.ts'
+import { measurementName, onlyPoint, tablesOfPoints } from './point-tables.ts'
+import { readPresentRows, readRows, rowStream, type RowStream } from './row-stream.ts'
 import { waitForOutput } from './run-output.ts'
 import type { RowsOf } from './run.ts'
 import type { DeclaredColumns } from './sample-tables.ts'
@@ -57,12 +67,13 @@ export class TestbedRun<Tables extends object = object> {
   readonly #tables: Readonly<Record<string, DeclaredColumns>>
   #object: RunObject
 
-  /** `tables`: those that its programs are known to make. */
+  /** `known`: tables that its programs are known to make. */
   constructor(
     session: Session,
     object: RunObject,
-    tables: Readonly<Record<string, DeclaredColumns>> = {},
+    known: Readonly<Record<string, DeclaredColumns>> = {},
   ) {
+    const tables = { ...tablesOfPoints(object.points ?? []), ...known }
     this.#session = session
     this.#object = object
     this.#tables = tables
@@ -76,6 +87,11 @@ export class TestbedRun<Tables extends object = object> {
 
   get name(): string {
     return this.#object.name
+  }
+
+  /** The measurements that it declares. */
+  get points(): readonly Point[] {
+    return this.#object.points ?? []
   }
 
   get sliceId(): number {
@@ -146,15 +162,17 @@ export class TestbedRun<Tables extends object = object> {
   }
 
   /**
-   * The rows of one measurement, from the first on, as they land. Ends with the run.
+   * The rows of one measurement, a point or its name, from the first on, as they land. Ends with the run.
    *
    * @throws {@link LabError} LAB_NOT_FOUND when the run was removed with its slice.
    */
+  rows<P extends Point>(point: P, given?: { readonly signal?: AbortSignal }): RowStream<RowOf<P>>
   rows<Name extends string>(
     name: Name,
-    given: { readonly signal?: AbortSignal } = {},
-  ): RowStream<RowsOf<Tables, Name>> {
-    checkArgument('the measurement', name, words)
+    given?: { readonly signal?: AbortSignal },
+  ): RowStream<RowsOf<Tables, Name>>
+  rows(which: Point | string, given: { readonly signal?: AbortSignal } = {}): RowStream {
+    const name = measurementName(which)
     checkSignal('rows', given)
     const options = { lab: this.#session.signal, signal: given.signal }
     // Columns that no sample has had yet are null.
@@ -165,11 +183,34 @@ export class TestbedRun<Tables extends object = object> {
       this.#readRows(name, until)
     return rowStream(() =>
       callEach(options, async function* (until) {
-        // The author of the program knows the rows of its tables.
-        for await (const row of read(until))
-          yield { ...row, ...absentOf(row) } as RowsOf<Tables, Name>
+        for await (const row of read(until)) yield { ...row, ...absentOf(row) }
       }),
     )
+  }
+
+  /**
+   * Draw the latest rows of a measurement in one output, which is drawn anew when there are more, at most twice a second, until the run has ended:
+   *
+   *     await run.live(rtt, (rows) => Plot.plot({ marks: [Plot.dot(rows, { x: 'time', y: 'rtt_s' })] }))
+   *
+   * The last drawing stays, also when the cell is interrupted. Without a measurement, it is the only one that the run declares.
+   *
+   * @throws {@link LabError} LAB_ARGUMENT_INVALID; what the function throws; what {@link TestbedRun.rows} throws.
+   */
+  live<P extends Point>(point: P, draw: Draw<RowOf<P>>, options?: LiveOptions): Promise<void>
+  live(name: string, draw: Draw<Row>, options?: LiveOptions): Promise<void>
+  live(draw: Draw<Row>, options?: LiveOptions): Promise<void>
+  async live(
+    first: Point | string | Draw<Row>,
+    second?: Draw<never> | LiveOptions,
+    third?: LiveOptions,
+  ): Promise<void> {
+    const isNamed = typeof first !== 'function'
+    const name = isNamed ? measurementName(first) : onlyPoint(this.points).name
+    const draw: unknown = isNamed ? second : first
+    const options: unknown = (isNamed ? third : second) ?? {}
+    const live = checkLive(draw, options)
+    await drawLive((signal) => this.rows(name, { signal }), live.draw, live.options)
   }
 
   /** Run a query in the run's database (DuckDB), which has a table for each measurement. See `Run.sql`. */
@@ -248,7 +289,8 @@ export class TestbedRun<Tables extends object = object> {
       ended.abort()
     }
     // The end may have arrived before the last rows.
-    yield* await this.#database.rowsAfter(name, last)
+    const rest = { ...selection, after: last, signal: caller }
+    for await (const { rows } of readPresentRows(session, rest)) yield* rows
     await end
   }
 

@@ -1,5 +1,18 @@
 // What a researcher writes, as a cell has it: compiled by the TypeScript of the notebooks' kernel, with its options.
-import { connect, LabError, Plot, show, type RttRow } from '@community-lab/kernel'
+import {
+  bool,
+  connect,
+  count,
+  LabError,
+  optional,
+  Plot,
+  point,
+  seconds,
+  show,
+  text,
+  type RowOf,
+  type RttRow,
+} from '@community-lab/kernel'
 
 async function main(): Promise<void> {
   const lab = connect()
@@ -30,6 +43,28 @@ async function main(): Promise<void> {
     ],
   })
   await pair.cancel()
+  const beat = point('beat', {
+    rtt_s: optional(seconds('round trip')),
+    hops: count('routers on the way'),
+    lost: bool(),
+    peer: text(),
+  })
+  const beats = await slice.run({ name: 'beats', programs: [{ script: '…' }], points: [beat] })
+  await beats.rows(beat).forEach(({ time, rtt_s, hops, lost, peer }) => {
+    const text: string = peer
+    if (!lost && rtt_s !== null) console.log(time.toISOString(), rtt_s * 1e3, hops + 1, text)
+  })
+  const every: RowOf<typeof beat>[] = await beats.rows(beat).toArray()
+  const losses: boolean[] = (await beats.sql<RowOf<typeof beat>>`from beat`).map((row) => row.lost)
+  console.log(every[0].run, losses)
+  await beats.live(beat, (rows) =>
+    Plot.plot({ marks: [Plot.dot(rows, { x: 'time', y: (row) => row.rtt_s })] }),
+  )
+  await beats.live((rows) => rows.length, { windowRows: 100 })
+  // @ts-expect-error a field that the point does not have
+  await beats.rows(beat).forEach(({ ttl }) => console.log(ttl))
+  // @ts-expect-error text is no number
+  await beats.rows(beat).forEach(({ peer }) => console.log(peer * 2))
   const made = (await a.sh({ cwd: '/srv', timeoutMs: 5_000 })`make`).orThrow()
   const bytes: Uint8Array = made.stdoutBytes
   await a.download('/root/results', 'results')

@@ -25,6 +25,16 @@ describe('completion', () => {
     expect((await texts(code)).slice(0, expected.length)).toEqual(expected)
   })
 
+  it('finds the fields of a point in its rows, in a later cell', async () => {
+    await session.print(
+      "import { bool, optional, point, seconds, type TestbedRun } from '@community-lab/kernel'\nconst beat = point('beat', { rtt_s: optional(seconds()), lost: bool() })\nlet beats: TestbedRun",
+    )
+    const inLoop = await texts('for await (const row of beats.rows(beat)) row.')
+    const inWork = await texts('await beats.rows(beat).forEach((row) => row.')
+    for (const found of [inLoop, inWork])
+      expect(found).toEqual(expect.arrayContaining(['rtt_s', 'lost', 'time', 'node', 'run']))
+  })
+
   it('finds files of the notebook and packages in imports, and replaces their part of the path', async () => {
     await session.write({
       'probes/rtt.ts': 'export const rtt = 1',

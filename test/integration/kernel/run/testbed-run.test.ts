@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Run } from '@community-lab/contract'
+import { bool, count, optional, point, text, type Run } from '@community-lab/contract'
+import type { Bundle } from '../../../../kernel/src/display/bundle.ts'
 import type { Lab } from '../../../../kernel/src/lab.ts'
 import { openLab } from '../world/lab.ts'
 import { aRun } from '../world/runs.ts'
@@ -58,5 +59,50 @@ describe('a run of the testbed', () => {
     await expect(slice.run({ name: 'one', programs })).rejects.toThrow(
       'letters, digits and underscores',
     )
+  })
+
+  it('has the rows of a point, all of them also when its end comes first, its table, and its picture', async () => {
+    const slice = await lab.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] })
+    const tick = point('tick', { nr: count('from 1 on'), up: bool(), note: optional(text()) })
+    const script =
+      'for i in 1 2 3; do echo "tick nr=$i up=true run=$COMMUNITY_LAB_RUN" > /run/community-lab/measure; done'
+    const started = await slice.run({
+      name: 'ticks',
+      programs: [{ script, on: 'n1' }],
+      points: [tick],
+    })
+    const shown: unknown[] = []
+    const update = (bundle: Bundle) => shown.push(bundle['text/plain'])
+    Reflect.set(globalThis, Symbol.for('community-lab.display'), {
+      display: update,
+      newDisplay: () => ({ update }),
+    })
+    try {
+      const summary = (rows: readonly { readonly nr: number }[]) => `${rows.length} rows`
+      await started.live(tick, summary)
+      expect(shown).toContain('3 rows')
+      await started.live((rows) => `at last ${rows.length}`)
+      expect(shown.at(-1)).toBe('at last 3')
+    } finally {
+      Reflect.deleteProperty(globalThis, Symbol.for('community-lab.display'))
+    }
+    // Another kernel would get the same run by its name.
+    const run = await lab.runs.get('ticks')
+    expect(run.points).toEqual([tick])
+    const rows = await run.rows(tick).toArray()
+    expect(rows.map(({ nr, up, note }) => [nr, up, note])).toEqual([
+      [1, true, null],
+      [2, true, null],
+      [3, true, null],
+    ])
+    const types = await run.sql<{ column_name: string; column_type: string }>`describe tick`
+    const typeOf = new Map(types.map((each) => [each.column_name, each.column_type]))
+    expect([typeOf.get('nr'), typeOf.get('up'), typeOf.get('note')]).toEqual([
+      'BIGINT',
+      'BOOLEAN',
+      'VARCHAR',
+    ])
+    await expect(run.live('tick', 'no function' as never)).rejects.toThrow('expected a function')
+    expect(() => run.rows(5 as never)).toThrow('the measurement is 5')
   })
 })

@@ -77,7 +77,12 @@ export function addRuns(app: FastifyInstance, world: RunsWorld): void {
   app.post<{ Body: RunCreate }>('/api/slices/1/runs/', ({ body }, reply) => {
     const known = [...runs.values()].find(({ name }) => name === body.name)
     if (known !== undefined) return known
-    const run: Run = { ...aRun(body.name), limit_ms: body.limit_ms ?? null, parts: [] }
+    const run: Run = {
+      ...aRun(body.name),
+      limit_ms: body.limit_ms ?? null,
+      points: body.points ?? [],
+      parts: [],
+    }
     runs.set(run.id, run)
     programs.set(
       run.id,

@@ -313,7 +313,7 @@ function addSamples(app: FastifyInstance, samples: Samples): void {
       last_time: null,
     })),
   )
-  app.get<{ Params: { name: string }; Querystring: { run?: string; after?: string } }>(
+  app.get<{ Params: { name: string }; Querystring: { run?: string; follow?: string } }>(
     '/api/measurements/slice-1/:name/rows',
     (request, reply) => {
       const { name } = request.params
@@ -337,6 +337,11 @@ function addSamples(app: FastifyInstance, samples: Samples): void {
           stream.write(`id: ${Number(row['landed'])}\ndata: ${JSON.stringify(batch)}\n\n`)
         }
       }
+      if (request.query.follow === 'false')
+        return void tell().then(() => {
+          stream.write('event: end\ndata: {}\n\n')
+          stream.end()
+        })
       const timer = setInterval(() => void tell(), 50)
       reply.raw.once('close', () => clearInterval(timer))
     },
