@@ -18,13 +18,15 @@ use POSIX ();
 #                supervisor PID START BOOT   this process, with its start in ticks since the boot with this id
 #                started PID START           the program, which waits to be let run, and its start in ticks
 #                begun TIME                  the program is about to be let run, at this time in microseconds. From now on it is never started again
-#                ended TIME CODE SIGNAL REASON BYTES LOST END_ROW
+#                ended TIME CODE SIGNAL REASON BYTES LOST END_ROW KILLED
 #                                            how it has ended; '-' stands for no code or signal. REASON: exited, limit, cancelled, sliver_ended, or lost
 #                                            when something else than the agent has ended this process by SIGTERM, as a host does that shuts down. BYTES
 #                                            of its output are in 'output', and LOST were not kept. END_ROW is 1 when the line 'run_end' is in the FIFO
+#                                            KILLED processes of the sliver were killed by the kernel meanwhile because there was no memory left
 #                failed MESSAGE              it could not be started
 #              A line without a newline at its end was not written completely, and counts as absent. The next supervisor removes it.
-#   output     what the program has written, standard output and standard error as they came
+#   output     what the program has written, standard output and standard error as they came. What comes before it begins is of the runtime, or says why it cannot begin
+#   files.tar  the archive of the program's files, if it has any. The program gets it from file descriptor 3. It is removed when the program has begun
 #   pid        the pid of the program. The command that starts it writes it
 #   runtime.log  what that command has logged
 #   first      the pid of the sliver's first process, and the path of a file that exists while the agent ends the sliver. The agent writes it
@@ -43,6 +45,8 @@ my @command = @rest;
 # How long a program may take to end after SIGTERM, in microseconds; and how long to wait for its last output, and for room in the FIFO.
 my ($grace_us, $drain_us) = (2000000, 5000000);
 use constant { PR_SET_PDEATHSIG => 1, PR_SET_CHILD_SUBREAPER => 36 };
+# The exit code of a program that cannot begin. Source: agent/src/sliver/program.ts.
+use constant CANNOT_BEGIN => 120;
 
 sub clock_us {
   my ($which) = @_;
@@ -121,12 +125,16 @@ sub has_processes { return $cgroup ne '' && read_file("$cgroup/cgroup.procs") ne
 
 pipe(my $output, my $output_in) or die "pipe: $!\n";
 pipe(my $input, my $release) or die "pipe: $!\n";
+my ($files, $files_in);
+if (-e "$dir/files.tar") { pipe($files, $files_in) or die "pipe: $!\n" }
 unlink("$dir/pid", "$dir/runtime.log");
 my $starter = fork() // die "fork: $!\n";
 if ($starter == 0) {
   $SIG{$_} = 'DEFAULT' for qw(TERM PIPE HUP INT CHLD);
   # It ends with this process. Otherwise it would write its 'pid' over that of the next supervisor's program.
   syscall($prctl, PR_SET_PDEATHSIG, 9, 0, 0, 0);
+  # The number of a file that the program gets besides the usual three. A file that it could open again is not given to it, but a pipe.
+  POSIX::dup2(fileno($files), 3) // POSIX::_exit(126) if $files;
   open(STDIN, '<&', $input);
   open(STDOUT, '>&', $output_in);
   open(STDERR, '>&', $output_in);
@@ -139,10 +147,23 @@ if ($starter == 0) {
   }
   # When the host has no memory left, programs of slivers end first.
   if (sysopen(my $score, '/proc/self/oom_score_adj', O_WRONLY)) { syswrite($score, '1000') }
-  close($_) for $output, $release, $lock, $state;
+  # All others are closed by exec.
   exec { $command[0] } @command or POSIX::_exit(126);
 }
 close($_) for $output_in, $input;
+if ($files) {
+  close($files);
+  my $feeder = fork() // die "fork: $!\n";
+  if ($feeder == 0) {
+    $SIG{$_} = 'DEFAULT' for qw(TERM PIPE HUP INT CHLD);
+    syscall($prctl, PR_SET_PDEATHSIG, 9, 0, 0, 0);
+    sysopen(my $archive, "$dir/files.tar", O_RDONLY) or POSIX::_exit(1);
+    close($_) for $output, $release, $lock, $state;
+    while ((sysread($archive, my $part, 65536) // 0) > 0) { syswrite($files_in, $part) // POSIX::_exit(1) }
+    POSIX::_exit(0);
+  }
+  close($files_in);
+}
 # The agent waits for this line.
 syswrite(STDOUT, "ready\n");
 open(STDIN, '<', '/dev/null');
@@ -150,7 +171,9 @@ open(STDOUT, '>', '/dev/null');
 open(STDERR, '>', '/dev/null');
 
 sysopen(my $kept, "$dir/output", O_WRONLY | O_APPEND | O_CREAT, 0600) or die "output: $!\n";
-my ($bytes, $lost, $is_open) = (-s $kept // 0, 0, 1);
+my ($bytes, $lost, $is_open, $begun_us) = (-s $kept // 0, 0, 1, undef);
+# What came before the program began: words of the runtime, or of what could not begin.
+my $before_begin = '';
 
 # Read output, and keep as much of it as there may be.
 sub take_output {
@@ -158,6 +181,10 @@ sub take_output {
   return if !defined $read;
   if ($read == 0) {
     $is_open = 0;
+    return;
+  }
+  if (!defined $begun_us) {
+    $before_begin = substr($before_begin . $text, -4096);
     return;
   }
   my $room = $max_output - $bytes;
@@ -183,10 +210,28 @@ sub wait_us {
   select(undef, undef, undef, ($pause_us < 100000 ? $pause_us : 100000) / 1000000);
 }
 
-my (%ended, $has_started, $begun_us);
+my (%ended, $has_started);
 sub reap {
   while ((my $pid = waitpid(-1, POSIX::WNOHANG())) > 0) { $ended{$pid} = $? }
 }
+
+# Return the last words that came before the program began, without what a terminal would not show.
+sub last_words {
+  my ($message) = reverse grep { /\S/ } split(/\n/, shift);
+  return defined $message ? substr($message, 0, 500) =~ s/[^\x20-\x7e]/ /gr : undef;
+}
+
+# Return how many processes of the sliver the kernel has ever killed because there was no memory left. Runs have no limit of their own, so it does not count theirs alone.
+sub count_killed {
+  my $most = 0;
+  for my $folder ("$cgroup/..", map { s{/cgroup\.procs$}{}r } @procs) {
+    for my $file ('memory.events', 'memory.oom_control') {
+      $most = $1 if read_file("$folder/$file") =~ /^oom_kill (\d+)/m && $1 > $most;
+    }
+  }
+  return $most;
+}
+my $killed_before = 0;
 
 # Write the end, after the last sample of the program, and leave.
 sub finish {
@@ -213,7 +258,7 @@ sub finish {
   }
   # A full disk has no room for it until somebody makes some.
   my $ended_us = now_us();
-  sleep 1 until note('ended', $ended_us, $code, $signal, $reason, $bytes, $lost, $has_end_row);
+  sleep 1 until note('ended', $ended_us, $code, $signal, $reason, $bytes, $lost, $has_end_row, count_killed() - $killed_before);
   rmdir($cgroup) if $cgroup ne '';
   exit 0;
 }
@@ -256,11 +301,11 @@ until ($has_started) {
   if (defined(my $status = $ended{$starter})) {
     if ($status != 0) {
       my $log = read_file("$dir/runtime.log");
-      my ($message) = reverse grep { /\S/ } split(/\n/, $log);
       take_output() if $is_open;
+      my $message = last_words($log) // last_words($before_begin);
       # A sliver that has ended meanwhile is no failure of the run. The agent starts the run when the sliver is there again.
       wait_for_sliver_end();
-      note('failed', substr($message // "the runtime has ended with the status $status", 0, 500) =~ s/[^\x20-\x7e]/ /gr) if !is_sliver_ending();
+      note('failed', $message // "the runtime has ended with the status $status") if !is_sliver_ending();
       rmdir($cgroup) if $cgroup ne '';
       exit 0;
     }
@@ -284,8 +329,13 @@ until ($has_started) {
 # Wait for its time.
 for (;;) {
   reap();
-  # Its sliver has ended, or something in it has ended the program. It has not begun, so it may be started again.
-  leave(0) if defined $ended{$main};
+  # Its sliver has ended, or something in it has ended the program. It has not begun, so it may be started again. The program itself ends so when it cannot begin.
+  if (defined(my $status = $ended{$main})) {
+    wait_us(100000) while $is_open && $status == CANNOT_BEGIN << 8 && !has_processes();
+    wait_for_sliver_end() if $status == CANNOT_BEGIN << 8;
+    note('failed', last_words($before_begin) // 'its files could not be unpacked') if $status == CANNOT_BEGIN << 8 && !is_sliver_ending();
+    leave(0);
+  }
   if (defined(my $reason = find_stop_reason())) {
     leave(0) if $reason ne 'cancelled';
     finish(undef, $reason);
@@ -296,12 +346,27 @@ for (;;) {
 }
 # The sliver was reset meanwhile, and the program may be in the next one of the same name.
 leave(0) if is_sliver_ending();
+# The node's data was replaced by a copy, in which another supervisor has this run. The program of that one is in the same cgroup.
+my ($own, $there) = ([stat($lock)], [stat("$dir/lock")]);
+if (!@$there || $own->[0] != $there->[0] || $own->[1] != $there->[1]) {
+  kill('KILL', $main);
+  exit 0;
+}
+# What the runtime has said is not of the program.
+for (;;) {
+  my $readable = '';
+  vec($readable, fileno($output), 1) = 1;
+  last if !$is_open || select($readable, undef, undef, 0) <= 0;
+  take_output();
+}
 $begun_us = now_us();
 # What is not on the disk does not begin: after a power cut nobody would know of it.
 leave(5) if !note('begun', $begun_us);
+$killed_before = count_killed();
 my $began = monotonic_us();
 syswrite($release, "\n");
 close($release);
+unlink("$dir/files.tar");
 
 # Run it.
 my ($reason, $kill_at);

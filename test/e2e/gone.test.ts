@@ -98,14 +98,14 @@ async function beginWaits(name: string, on: Lab = lab): Promise<Waits> {
   }
 }
 
-/** What a call has returned, in a few words: the errors of results, the silences of outcomes. */
+/** What a call has returned, in a few words: the errors of results, the messages of outcomes. */
 function describeValue(value: unknown): string {
   const items: readonly unknown[] = Array.isArray(value) ? value : [value]
   const words = items.map((item) => {
     if (typeof item !== 'object' || item === null) return typeof item
     const error: unknown = Reflect.get(item, 'error')
-    const silence: unknown = Reflect.get(item, 'silence')
-    return LabError.is(error) ? error.code : typeof silence === 'string' ? silence : 'a value'
+    const message: unknown = Reflect.get(item, 'message')
+    return LabError.is(error) ? error.code : typeof message === 'string' ? message : 'a value'
   })
   return [...new Set(words)].join(', ')
 }
@@ -206,7 +206,7 @@ describe('what waits', () => {
     const waits = await beginWaits('recreated')
     const changed = { template, nodes: ['n1', 'n2'], memoryMiB: 80, mayLose: 'slivers' } as const
     await (await other.slices.ensure('recreated', changed)).started()
-    expect(await waits.settled()).toEqual(cutOff('its sliver was started again'))
+    expect(await waits.settled()).toEqual(cutOff('its sliver ended'))
     await waits.slice.started()
     expect((await waits.slice.sh`true`).ok).toBe(true)
     await release('recreated')

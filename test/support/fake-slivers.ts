@@ -1,7 +1,12 @@
-import { LabError, type Capabilities, type SliverTarget } from '@community-lab/contract'
+import {
+  LabError,
+  type Capabilities,
+  type FilesTarget,
+  type SliverTarget,
+} from '@community-lab/contract'
 import type { SliverStage, SliverStatus, UnreadableSliver } from '../../agent/src/plan/observed.ts'
 import type { ProgramStart } from '../../agent/src/sliver/program.ts'
-import type { Slivers } from '../../agent/src/sliver/slivers.ts'
+import type { FilesUse, Slivers } from '../../agent/src/sliver/slivers.ts'
 
 const stages = ['registered', 'allocated', 'deployed', 'started'] as const
 
@@ -95,6 +100,10 @@ export class FakeSlivers implements Slivers {
       ...{ command: ['true'], cgroup: null, procs: [], firstPid: pid ?? 0 },
       endingFile: '/no/such/file',
     })
+  }
+
+  async useFiles(_files: FilesTarget, { task }: FilesUse): Promise<void> {
+    await task('/dev/null')
   }
 
   lend(): Promise<void> {

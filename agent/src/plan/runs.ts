@@ -10,6 +10,8 @@ export interface RunStatus {
   readonly state: 'waiting' | 'running' | 'ended'
   /** Whether its supervisor, the process that starts and watches it, runs. */
   readonly isSupervised: boolean
+  /** Whether the archive of its program's files is in its folder. */
+  readonly hasFiles: boolean
   /** Whether its supervisor was told to end it. */
   readonly isCancelling: boolean
   /** Whether all of its output is in the spool. */
@@ -20,6 +22,8 @@ export interface RunStatus {
 
 /** A step for a run, as data. */
 export type RunStep =
+  /** Begin to fetch the archive of its files, unless that goes on already. */
+  | { readonly kind: 'fetch'; readonly target: RunTarget }
   /** Start its supervisor, which starts the program at its time. */
   | { readonly kind: 'supervise'; readonly target: RunTarget }
   /** Let its supervisor end it. */
@@ -130,6 +134,7 @@ function planWaiting(
   const isItsInstance =
     sliver.instanceSn === run.instance_sn && sliver.sliceInstanceSn === run.slice_instance_sn
   if (!isItsInstance) return null
+  if (run.files != null && own?.hasFiles !== true) return { kind: 'fetch', target: run }
   // The disk has room for the output of so many runs of a sliver.
   if (unsent >= maxOpenRuns) return null
   const startMs = run.start_at === null ? nowMs : new Date(run.start_at).getTime()

@@ -19,6 +19,7 @@ import { planRuns, type RunStep } from '../plan/runs.ts'
 import type { NodeWanted } from '../plan/wanted.ts'
 import type { NodeProblems } from '../report/problems.ts'
 import type { Slivers } from '../sliver/slivers.ts'
+import { createFetching, type Fetching } from './fetching.ts'
 import { sendOutput } from './output-sender.ts'
 import { runRecordFormat } from './record.ts'
 import { RunFolder } from './run-folder.ts'
@@ -28,7 +29,7 @@ import { startSupervisor } from './supervisor.ts'
 export interface RunsOptions {
   /** The folder of the runs, for them alone. */
   readonly dir: string
-  readonly slivers: Pick<Slivers, 'list' | 'prepareProgram'>
+  readonly slivers: Pick<Slivers, 'list' | 'prepareProgram' | 'useFiles'>
   readonly spool: Spool
   /** Return the folder that a sliver sees as `/run/community-lab`. */
   readonly measureDir: (sliverId: string) => string
@@ -87,6 +88,7 @@ export async function openRuns(options: RunsOptions): Promise<NodeRuns> {
 class FileNodeRuns implements NodeRuns {
   readonly #options: RunsOptions
   readonly #folders: Map<string, RunFolder>
+  readonly #fetching: Fetching
   readonly #watches = new Map<string, FolderWatch>()
   readonly #due
   #target: NodeWanted | null = null
@@ -96,6 +98,7 @@ class FileNodeRuns implements NodeRuns {
     this.#options = options
     this.#folders = folders
     this.#due = createAutoResetEvent(options.clock)
+    this.#fetching = createFetching(options.clock, () => this.look())
   }
 
   setTarget(target: NodeWanted): void {
@@ -170,8 +173,9 @@ class FileNodeRuns implements NodeRuns {
 
   /** Do one step. A failure is a problem of the node, and does not stop the others; the step is planned again. */
   async #do(step: RunStep, signal: AbortSignal): Promise<void> {
-    const id = step.kind === 'supervise' ? step.target.id : step.id
+    const id = 'target' in step ? step.target.id : step.id
     signal.throwIfAborted()
+    if (step.kind === 'fetch') return this.#fetch(step.target, signal)
     await this.#try(id, step.kind, async () => {
       await this.#execute(step)
       this.#options.log.info({ run: id, step: step.kind }, 'a step of a run is done')
@@ -192,7 +196,20 @@ class FileNodeRuns implements NodeRuns {
     }
   }
 
-  async #execute(step: RunStep): Promise<void> {
+  /** Begin to fetch the files of a run. */
+  async #fetch({ id, sliver, files }: RunTarget, signal: AbortSignal): Promise<void> {
+    if (files == null || this.#fetching.has(id)) return
+    const folder = this.#folders.get(id) ?? this.#make(id, sliver)
+    await folder.save({})
+    const task = (archive: string): Promise<void> => folder.takeFiles(archive)
+    this.#fetching.begin(id, signal, async () => {
+      const { slivers } = this.#options
+      await this.#try(id, 'fetch', () => slivers.useFiles(files, { signal, task }))
+      return folder.status().hasFiles
+    })
+  }
+
+  async #execute(step: Exclude<RunStep, { kind: 'fetch' }>): Promise<void> {
     switch (step.kind) {
       case 'supervise':
         return this.#supervise(step.target)
@@ -231,7 +248,8 @@ class FileNodeRuns implements NodeRuns {
       sliceInstanceSn: target.slice_instance_sn,
       instanceSn: target.instance_sn,
     }
-    const asked = { runId: id, folder: dir, instance, program }
+    const hasFiles = folder.status().hasFiles
+    const asked = { runId: id, folder: dir, instance, program, hasFiles }
     const start = await slivers.prepareProgram(sliver, asked)
     const points = target.points ?? []
     await folder.save({ cgroup: start.cgroup, ...(points.length === 0 ? {} : { points }) })

@@ -1,14 +1,14 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { RunReason, RunReport } from '@community-lab/contract'
 import { writeDocument } from '../disk/document.ts'
-import { isAbsent, isProcessGone } from '../errno.ts'
+import { exists, isAbsent, isProcessGone } from '../errno.ts'
 import type { RunStatus } from '../plan/runs.ts'
 import { removeRunCgroup } from '../sliver/host/cgroups.ts'
 import { isAlive } from '../sliver/host/process.ts'
-import { parseState, type RunProgress } from './domain/state.ts'
+import { parseState, type RunEndNote, type RunProgress } from './domain/state.ts'
 import { runRecordFormat, type RunRecord } from './record.ts'
 
 /** The folder of a run on this node: its record, and the files of its supervisor. */
@@ -17,6 +17,7 @@ export class RunFolder {
   #record: RunRecord
   #progress: RunProgress = parseState('')
   #isCancelling = false
+  #hasFiles = false
 
   constructor(dir: string, record: RunRecord) {
     this.dir = dir
@@ -27,10 +28,26 @@ export class RunFolder {
     return this.#record
   }
 
+  /** The archive of its program's files, while the program has not begun. */
+  get files(): string {
+    return join(this.dir, 'files.tar')
+  }
+
+  /** Take the archive of its program's files. What is there is complete. */
+  async takeFiles(archive: string): Promise<void> {
+    const draft = `${this.files}.part`
+    await rm(draft, { force: true })
+    // The agent may remove its own name of the archive before the run has begun.
+    await link(archive, draft).catch(() => copyFile(archive, draft))
+    await rename(draft, this.files)
+    this.#hasFiles = true
+  }
+
   /** Read what the supervisor has written since the last call. */
   async refresh(): Promise<void> {
     this.#progress = parseState((await readIfThere(join(this.dir, 'state'))) ?? '')
     this.#isCancelling = (await readIfThere(join(this.dir, 'cancel'))) !== null
+    this.#hasFiles = await exists(this.files)
   }
 
   async save(changes: Partial<RunRecord>): Promise<void> {
@@ -49,6 +66,7 @@ export class RunFolder {
       state: isEnded ? 'ended' : begunUs === null ? 'waiting' : 'running',
       isSupervised: this.#isSupervised(),
       isCancelling: this.#isCancelling,
+      hasFiles: this.#hasFiles,
     }
   }
 
@@ -67,7 +85,7 @@ export class RunFolder {
       exit_code: end?.exitCode ?? null,
       signal: end?.signal ?? null,
       reason,
-      message: readMessage(end?.message ?? closed?.message ?? null),
+      message: describeKills(end) ?? readMessage(end?.message ?? closed?.message ?? null),
       output_bytes: state === 'ended' ? (end?.outputBytes ?? outputBytes) : 0,
       lost_bytes: end?.lostBytes ?? 0,
       has_end_row: end?.hasEndRow ?? false,
@@ -127,7 +145,7 @@ export class RunFolder {
   /** Note that all of the output is in the spool, and remove what only the program needed. */
   async noteSent(outputBytes: number): Promise<void> {
     await this.save({ isSent: true, outputBytes })
-    const left = ['output', 'process.json', 'pid', 'first', 'runtime.log', 'cancel']
+    const left = ['output', 'process.json', 'pid', 'first', 'runtime.log', 'cancel', 'files.tar']
     await Promise.all(left.map((name) => rm(join(this.dir, name), { force: true })))
   }
 
@@ -143,6 +161,12 @@ export class RunFolder {
     const { supervisor } = this.#progress
     return supervisor !== null && isAlive(supervisor)
   }
+}
+
+function describeKills(end: RunEndNote | null): string | null {
+  if (end === null || end.killed === 0) return null
+  const processes = end.killed === 1 ? 'a process' : `${end.killed} processes`
+  return `the kernel has killed ${processes} of the sliver meanwhile, because it had no memory left`
 }
 
 /** Return the sentence in a line of a runtime's log. Source: runc writes `msg="…"`. */

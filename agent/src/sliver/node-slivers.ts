@@ -20,6 +20,7 @@ import { createRunningSlivers } from './lifecycle/running.ts'
 import { start } from './lifecycle/start.ts'
 import { describeUnreadable, endStrays, findUnreadable } from './lifecycle/unreadable.ts'
 import { findPlatform, type PlatformSearch } from './platform.ts'
+import { withData } from './lifecycle/with-data.ts'
 import { prepareProgram } from './program.ts'
 import { createProbing } from './probing.ts'
 import { protectionSha256 } from './protection.ts'
@@ -156,6 +157,11 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       serial.run(id, () => undeploy(parts, id, { sliceInstanceSn, signal })),
     remove: (id, signal) => serial.run(id, () => remove(parts, id, signal)),
     prepareProgram: (id, program) => serial.run(id, () => prepareProgram(parts, id, program)),
+    useFiles: (files, { signal: until, task }) =>
+      withData(parts, files, {
+        signal: until,
+        task: (archive) => (archive === null ? Promise.resolve() : task(archive)),
+      }),
     async lend(mbps) {
       await host.setRate(mbps)
       await running.shapeLinks(signal)

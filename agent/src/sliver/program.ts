@@ -16,6 +16,8 @@ export interface SliverProgram {
   /** The instance of the sliver that the program is for. */
   readonly instance: Pick<SliverRecord, 'sliceInstanceSn' | 'instanceSn'>
   readonly program: RunProgram
+  /** Whether it has files, which come as a tar file from file descriptor 3. */
+  readonly hasFiles: boolean
 }
 
 /** How a program is started in a sliver. */
@@ -36,7 +38,7 @@ export interface ProgramStart {
 export async function prepareProgram(
   parts: SliverParts,
   id: string,
-  { runId, folder, instance, program }: SliverProgram,
+  { runId, folder, instance, program, hasFiles }: SliverProgram,
 ): Promise<ProgramStart> {
   const found = parts.records.get(id)
   const record = found !== undefined && isOf(found, instance) ? found : undefined
@@ -52,7 +54,7 @@ export async function prepareProgram(
   const group = (await cgroups?.createRun(name, runId)) ?? { folder: null, procs: [] }
   const process = join(folder, 'process.json')
   const configuration = processConfiguration({
-    args: programArgs(runId, program),
+    args: programArgs(runId, program, hasFiles),
     env: Object.entries({
       ...program.env,
       COMMUNITY_LAB_RUN: runId,
@@ -61,7 +63,8 @@ export async function prepareProgram(
     coreLimit: await findCoreLimit(),
   })
   await writeFile(process, JSON.stringify(configuration), { mode: 0o600 })
-  const files = { process, pid: join(folder, 'pid'), log: join(folder, 'runtime.log') }
+  const pid = join(folder, 'pid')
+  const files = { process, pid, log: join(folder, 'runtime.log'), keepsDescriptor: hasFiles }
   return {
     command: runtime.execCommand(name, files),
     cgroup: group.folder,
@@ -81,19 +84,36 @@ function isOf(
 /** The name of a script in the folder of its run in the sliver. */
 const scriptName = '.community-lab-script'
 
+/** The exit code of a program that cannot begin. What it has written by then says why. The supervisor knows it, too. */
+const cannotBegin = 120
+
 /**
- * Return the arguments of the program that waits for a line, and then becomes the run's. Its current folder is the run's in the sliver, where a script is written, too.
+ * Return the arguments of the program that waits for a line, and then becomes the run's. Its current folder is the run's in the sliver, where its files and its script are
+ * written before. What would keep it from being executed is found before, too.
  */
 function programArgs(
   runId: string,
   { script, argv = [], args = [] }: RunProgram,
+  hasFiles: boolean,
 ): readonly string[] {
-  const enter = 'read -r _ && mkdir -p "$0" && cd "$0"'
+  const fail = `exit ${cannotBegin}`
+  const enter = `mkdir -p "$0" && cd "$0" || ${fail}`
+  const unpack = hasFiles ? [`tar -xf - <&3 || ${fail}`, 'exec 3<&-'] : []
   const folder = `/tmp/community-lab/${runId}`
-  if (script === undefined)
-    return ['/bin/sh', '-c', `${enter} && exec "$@" </dev/null`, folder, ...argv]
+  const begin = (lines: readonly string[], last: string): string =>
+    [enter, ...unpack, ...lines, 'read -r _ || exit 1', last].join('\n')
+  if (script === undefined) {
+    const check = `command -v -- "$1" > /dev/null || { echo "the sliver has no program $1" >&2; ${fail}; }`
+    return ['/bin/sh', '-c', begin([check], 'exec "$@" < /dev/null'), folder, ...argv]
+  }
   const text = script.startsWith('#!') ? script : `#!/bin/sh\n${script}\n`
-  const write = `printf %s "$1" > ${scriptName} && chmod 755 ${scriptName} && shift`
-  const shell = `${enter} && ${write} && exec ./${scriptName} "$@" </dev/null`
-  return ['/bin/sh', '-c', shell, folder, text, ...args]
+  const interpreter = /^#![ \t]*(\S*)/u.exec(text)?.[1] ?? ''
+  const absent = `the script's first line names $1, which the sliver does not have`
+  const lines = [
+    `[ -x "$1" ] || { echo "${absent}" >&2; ${fail}; }`,
+    `printf %s "$2" > ${scriptName} && chmod 755 ${scriptName} || ${fail}`,
+    'shift 2',
+  ]
+  const shell = begin(lines, `exec ./${scriptName} "$@" < /dev/null`)
+  return ['/bin/sh', '-c', shell, folder, interpreter, text, ...args]
 }

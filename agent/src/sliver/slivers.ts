@@ -1,6 +1,13 @@
-import type { Capabilities, MemberError, SliverTarget } from '@community-lab/contract'
+import type { Capabilities, FilesTarget, MemberError, SliverTarget } from '@community-lab/contract'
 import type { ProgramStart, SliverProgram } from './program.ts'
 import type { SliverStatus, UnreadableSliver } from '../plan/observed.ts'
+
+/** What the archive of a run's files is for. */
+export interface FilesUse {
+  readonly signal: AbortSignal
+  /** Called with the path of the archive, which stays until the task has ended. */
+  readonly task: (archive: string) => Promise<void>
+}
 
 /**
  * The slivers of this node, as the agent's executors use them. Each step is idempotent. It throws a LabError with the cause as its code; then the sliver is in the
@@ -34,6 +41,8 @@ export interface Slivers {
   remove(id: string, signal: AbortSignal): Promise<void>
   /** Make ready what starts a program in a running sliver. @throws {@link LabError} LAB_SLIVER_STAGE when it does not run, LAB_SLIVER_NO_RUNTIME. */
   prepareProgram(id: string, program: SliverProgram): Promise<ProgramStart>
+  /** Download the archive of a run's files if it is not here, and use it. @throws {@link LabError} LAB_DATA_UNREACHABLE, LAB_DATA_CHECKSUM, LAB_DATA_NO_ROOM. */
+  useFiles(files: FilesTarget, use: FilesUse): Promise<void>
   /** Hold all slivers together to what the node lends now: their bandwidth (Mbit/s in each direction; null: not limited), and by `check` the rest. */
   lend(mbps: number | null): Promise<void>
   /** Compare now what was set on the host with what is there, and mend it. This also happens by event and every few seconds. */

@@ -1,12 +1,12 @@
 import type { Point } from '@community-lab/contract'
 import type { Kind } from '../argument.ts'
-import type { TestbedProgram } from '../run/start-testbed-run.ts'
+import type { RunProgram } from '../run/start.ts'
 import type { SliceHandle } from '../sliver/slice-handle.ts'
 
 /** What a standard measurement starts: a run of the testbed, as data. */
 export interface MeasurementPlan {
   /** The programs of the run. Slivers that do the same share one program: a run has at most 16 programs of 64 KiB together. `COMMUNITY_LAB_SLIVER` tells a program where it runs. */
-  readonly programs: readonly TestbedProgram[]
+  readonly programs: readonly RunProgram[]
   /** What the programs write. The tables exist from the beginning, with all of their columns. */
   readonly points: readonly Point[]
   /** How long the programs run by themselves, in milliseconds. The nodes end what is left of them a minute later. */

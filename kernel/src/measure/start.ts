@@ -1,11 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { columnsOfPoint, type Point } from '@community-lab/contract'
 import { abortSignal, checkArgument, checkOptions, oneOf, type Kind } from '../argument.ts'
 import { currentDisplay } from '../display/current.ts'
-import { runName } from '../run/start.ts'
-import type { DeclaredColumns } from '../run/sample-tables.ts'
-import { startTestbedRun } from '../run/start-testbed-run.ts'
-import type { TestbedRun } from '../run/testbed-run.ts'
+import type { Run } from '../run/run.ts'
+import { runName, startRun } from '../run/start.ts'
 import type { Session } from '../session.ts'
 import type { SliceHandle } from '../sliver/slice-handle.ts'
 import type { MeasureOptions, StandardMeasurement } from './measurement.ts'
@@ -34,26 +31,14 @@ export function startMeasurement<Name extends MeasurementName>(
     readonly options: Measurements[Name]['options'] & MeasureOptions
     readonly signal: AbortSignal
   },
-): Promise<TestbedRun<Measurements[Name]['tables']>> {
+): Promise<Run<Measurements[Name]['tables']>> {
   const standard: StandardMeasurement<Measurements[Name]['options']> = measurements[measurement]
   const { programs, points, expectedMs, note } = standard.plan(slice, options)
   const { name = createName(measurement) } = options
   if (note !== undefined && note !== null)
     currentDisplay().display({ 'text/plain': `measure ${measurement}: ${note}` })
   const limitMs = expectedMs + overtimeMs
-  const tables = tablesOf(points)
-  return startTestbedRun(session, slice, { name, programs, limitMs, points, tables, signal })
-}
-
-function tablesOf(points: readonly Point[]): Readonly<Record<string, DeclaredColumns>> {
-  return Object.fromEntries(
-    points.map((point) => [
-      point.name,
-      Object.fromEntries(
-        columnsOfPoint(point).map(({ name, type }) => [name, type === 'BIGINT' ? 'DOUBLE' : type]),
-      ),
-    ]),
-  )
+  return startRun(session, slice, { name, programs, limitMs, points, signal })
 }
 
 /** Make the name of a run: the measurement, the time (UTC) and six random hexadecimal digits. */

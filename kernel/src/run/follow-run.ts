@@ -66,31 +66,51 @@ function runIn(id: string, data: string): RunObject | null {
   return isReadable(RunObject, event.object) ? event.object : null
 }
 
-/** What {@link waitForEndRows} waits for. */
-export interface EndRows {
+/** What {@link followEndRows} follows. */
+export interface EndRowsSelection {
   readonly scope: string
-  readonly run: RunObject
+  readonly run: string
+  /** Where each end row that has come landed, by sliver. Those that come are added. */
+  readonly landed: Map<string, number>
   readonly signal: AbortSignal
 }
 
-/** Wait until the rows that follow the last samples of a run have landed, on those slivers where there is one. */
-export async function waitForEndRows(
+/** The rows that follow the last samples of a run. */
+export interface EndRows {
+  /** Wait until they have landed, on those slivers where there is one. Rejects with the signal's reason. */
+  have(run: RunObject): Promise<void>
+}
+
+/** Follow the rows that follow the last samples of a run, until the signal is aborted. */
+export function followEndRows(
   session: Session,
-  { scope, run, signal }: EndRows,
-): Promise<void> {
-  const waiting = new Set(
-    run.parts.filter((part) => part.has_end_row).map(({ sliver: { id } }) => id),
-  )
-  if (waiting.size === 0) return
-  const stop = new AbortController()
-  const until = anySignal(signal, stop.signal)
-  const selection = { scope, name: runEndMeasurement, run: run.id, signal: until }
-  try {
-    for await (const { rows } of readRows(session, selection)) {
-      for (const { sliver } of rows) waiting.delete(String(sliver))
-      if (waiting.size === 0) return
+  { scope, run: id, landed: known, signal }: EndRowsSelection,
+): EndRows {
+  let wanted: RunObject | null = null
+  const { promise, resolve, reject } = Promise.withResolvers<null>()
+  const check = (): void => {
+    if (wanted?.parts.every((part) => !part.has_end_row || known.has(part.sliver.id)) === true)
+      resolve(null)
+  }
+  async function read(): Promise<never> {
+    const selection = { scope, name: runEndMeasurement, run: id, signal }
+    for await (const { rows, landed } of readRows(session, selection)) {
+      for (const row of rows) {
+        const at = typeof row['landed'] === 'number' ? row['landed'] : landed
+        known.set(String(row['sliver']), at)
+      }
+      check()
     }
-  } finally {
-    stop.abort()
+    throw signal.reason
+  }
+  read().catch(reject)
+  // Nobody may wait for it when it fails.
+  promise.catch(() => undefined)
+  return {
+    async have(run) {
+      wanted = run
+      check()
+      await promise
+    },
   }
 }

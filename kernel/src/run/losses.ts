@@ -1,6 +1,5 @@
 import { LabError } from '@community-lab/contract'
 import type { SampleDatabase } from './database.ts'
-import type { PartEnd, RunPart } from './end.ts'
 
 /** Lines that were not valid samples. */
 export interface Rejection {
@@ -21,23 +20,25 @@ export interface Loss {
   readonly kind: 'rejected' | 'dropped'
   readonly sliver: string
   readonly time: Date
+  /** Its position in the order in which rows came to the server. */
+  readonly landed: number
   readonly lines: number
   readonly reason: string
   readonly line: string
 }
 
-/** The sliver of a part of a run, and its time. */
-export interface TimedPart extends Pick<RunPart, 'startedS' | 'follows'> {
-  readonly sliver: { readonly id: string }
+/** A run on a sliver, and its time. */
+export interface TimedPart {
+  readonly sliver: string
+  /** By the clock of the node, as the times of losses; null: it has not begun. */
+  readonly startedAt: Date | null
+  /** The position of the row that follows its last sample; null: not known. What landed later is not of this run: the rows of a node land in their order. */
+  readonly endLanded: number | null
 }
 
-/** Sum up the losses of a part of a run: those of its sliver during its time. */
-export function lossesOf(
-  losses: readonly Loss[],
-  part: TimedPart,
-  end: PartEnd | null,
-): PartLosses {
-  const own = losses.filter((loss) => loss.sliver === part.sliver.id && isWithin(loss, part, end))
+/** Sum up the losses of a run on a sliver: those of the sliver during its time. */
+export function lossesOf(losses: readonly Loss[], part: TimedPart): PartLosses {
+  const own = losses.filter((loss) => loss.sliver === part.sliver && isWithin(loss, part))
   const rejected = own.filter(({ kind }) => kind === 'rejected')
   const dropped = own.filter(({ kind }) => kind === 'dropped')
   return {
@@ -51,9 +52,8 @@ function sumLines(losses: readonly Loss[]): number {
   return losses.reduce((lines, loss) => lines + loss.lines, 0)
 }
 
-function isWithin({ time }: Loss, { startedS, follows }: TimedPart, end: PartEnd | null): boolean {
-  const isBefore = time.getTime() < startedS * 1000 || (follows != null && time <= follows)
-  return !isBefore && (end === null || time <= end.time)
+function isWithin({ time, landed }: Loss, { startedAt, endLanded }: TimedPart): boolean {
+  return startedAt !== null && time >= startedAt && (endLanded === null || landed <= endLanded)
 }
 
 function groupRejections(losses: readonly Loss[]): Rejection[] {
@@ -82,11 +82,12 @@ export async function readLosses(database: SampleDatabase): Promise<Loss[] | nul
 }
 
 function toLoss(kind: Loss['kind'], row: Readonly<Record<string, unknown>>): Loss {
-  const { sliver, time, lines, reason, line } = row
+  const { sliver, time, landed, lines, reason, line } = row
   return {
     kind,
     sliver: String(sliver),
     time: time instanceof Date ? time : new Date(Number.NaN),
+    landed: Number(landed),
     // An older agent writes one row for each line, without a count.
     lines: Number(lines ?? 1),
     reason: typeof reason === 'string' ? reason : '',

@@ -1,145 +1,220 @@
-import { LabError } from '@community-lab/contract'
+import { LabError, type Run as RunObject, type RunPart } from '@community-lab/contract'
 import { asTable, type Column, type Shown } from '../display/table.ts'
-import type { SampleDatabase } from './database.ts'
-import type { RunEnd, RunPart } from './end.ts'
-import { describeRejections, lossesOf, readLosses, type Rejection } from './losses.ts'
+import { describeRejections, type PartLosses, type Rejection } from './losses.ts'
 import type { Silences } from './silence.ts'
 
-/** What became of the part of a run on one sliver. */
+/** What became of a run on one sliver. */
 export interface Outcome {
+  /** The id of the sliver, and the name of its node. */
   readonly sliver: string
   readonly node: string
-  /** `ended`: the part has ended, and all its samples are at the server. `unfinished`: that is not known. */
-  readonly state: 'ended' | 'unfinished'
-  /**
-   * Why the end is not known: the node is offline, or the sliver was stopped, removed or started again. Null when the part has ended, or no such reason is
-   * known.
-   */
-  readonly silence: string | null
-  /** The exit code of the script. 128 + n: signal n ended it. Null: not known. */
+  /** `waiting`: it has not begun. */
+  readonly state: 'waiting' | 'running' | 'ended'
+  /** By the clock of its node; null: it has not begun. */
+  readonly startedAt: Date | null
+  /** null: it has not ended, or nobody knows when. */
+  readonly endedAt: Date | null
+  /** 128 + n: signal n ended it. null: it has not ended, or nobody knows. */
   readonly exitCode: number | null
-  /** How many lines of the sliver were not valid samples while the part ran, including lines of other programs. Null: not known. */
+  /**
+   * Why it has ended. `exited`: by itself. `limit`: its time was over. `cancelled`. `sliver_ended`: its sliver ended. `reset`: its sliver was reset before it began.
+   * `removed`: its sliver was removed, or its slice. `failed`: it could not be started. `lost`: the node lost its power, or what watched the program was killed. null: it has
+   * not.
+   */
+  readonly reason: RunPart['reason']
+  /** The same in words, where it has not ended by itself; what is known of it besides. */
+  readonly message: string | null
+  /** Whether it has ended and all its samples are at the server. */
+  readonly isComplete: boolean
+  /** Why nothing comes from it now: its node is offline, or its sliver does not run. null: it is complete, or no such reason is known. */
+  readonly silence: string | null
+  /** How many bytes of its output are kept, and how many more it has written. Known when it has ended. */
+  readonly outputBytes: number
+  readonly lostBytes: number
+  /** How many lines of the sliver were not valid samples while it ran, including lines of other programs. Only `done()` knows it; null: not known. */
   readonly rejected: number | null
   /** The reasons, with the first rejected line of each. */
   readonly rejections: readonly Rejection[]
-  /** How many lines of the sliver were lost while the part ran because a buffer was full. Null: not known. */
+  /** How many lines of the sliver were lost while it ran because a buffer was full. Only `done()` knows it; null: not known. */
   readonly dropped: number | null
 }
 
-/** What became of each part of a run. A table in notebooks. */
+/** What became of a run on each sliver. A table in notebooks. */
 export type Outcomes = Shown<Outcome> & {
-  /** Every part has ended with exit code 0, and no line was rejected or dropped. */
+  /** It has ended on every sliver by itself with exit code 0, and no line was rejected or dropped. */
   readonly ok: boolean
-  /** Return these outcomes if every part has ended with exit code 0. @throws {@link LabError} LAB_RUN_UNFINISHED, LAB_RUN_CUT_OFF, LAB_RUN_FAILED. */
+  /** Return these outcomes if it has ended on every sliver by itself with exit code 0. @throws {@link LabError} LAB_RUN_UNFINISHED, LAB_RUN_CUT_OFF, LAB_RUN_FAILED. */
   orThrow(): Outcomes
 }
 
-/** Options of {@link collectOutcomes}. */
-export interface OutcomeParts {
-  readonly run: string
-  readonly parts: readonly RunPart[]
-  readonly end: RunEnd
-  readonly silences: Silences
-  readonly database: SampleDatabase
+/** What is known of a run. */
+export interface Known {
+  readonly run: RunObject
+  /** Whether the server does not know the run any more. */
+  readonly isGone: boolean
+  /** Whether all samples of a sliver are at the server, once it has ended there. */
+  readonly hasLanded: (sliver: string) => boolean
+  readonly silences?: Silences
+  /** The lost lines of each sliver; null: not known. */
+  readonly losses?: ReadonlyMap<string, PartLosses> | null
   /** How long the caller has waited, in milliseconds. */
-  readonly waitedMs: number
+  readonly waitedMs?: number
 }
 
-/** Collect what is known of the parts of a run. */
-export async function collectOutcomes(of: OutcomeParts): Promise<Outcomes> {
-  const losses = await readLosses(of.database)
-  const outcomes = of.parts.map((part): Outcome => {
-    const { id: sliver, node } = part.sliver
-    const end = of.end.of(sliver)
-    const lost = losses === null ? null : lossesOf(losses, part, end)
-    return {
-      sliver,
-      node,
-      state: end === null ? 'unfinished' : 'ended',
-      silence: end === null ? (of.silences.get(sliver)?.reason ?? null) : null,
-      exitCode: end?.exitCode ?? null,
-      rejected: lost?.rejected ?? null,
-      rejections: lost?.rejections ?? [],
-      dropped: lost?.dropped ?? null,
-    }
-  })
-  const shown = asTable(outcomes, () => columnsFor(outcomes))
-  const collected = Object.defineProperties(shown, {
+/** The reasons of an end that came from outside of the program and its run. */
+const cutOff: ReadonlySet<RunPart['reason']> = new Set(['sliver_ended', 'reset', 'removed', 'lost'])
+
+const wordsOf: Readonly<Record<NonNullable<RunPart['reason']>, string | null>> = {
+  exited: null,
+  limit: 'its time was over',
+  cancelled: 'it was cancelled',
+  sliver_ended: 'its sliver ended',
+  reset: 'its sliver was reset before it began',
+  removed: 'its sliver was removed',
+  failed: 'it could not be started',
+  lost: 'its node lost its power, or what watched it was killed',
+}
+
+/** Tell what became of a run on each sliver. */
+export function describeParts(known: Known): Outcomes {
+  const outcomes = known.run.parts.map((part) => describePart(part, known))
+  const shown = asTable(outcomes, () => outcomeColumns(outcomes))
+  const described = Object.defineProperties(shown, {
     ok: { value: outcomes.every(isOk) },
     orThrow: {
       value: () => {
-        requireEnded(of, outcomes)
-        return collected
+        requireEnded(known, outcomes)
+        return described
       },
     },
   }) as Outcomes
-  return collected
+  return described
 }
 
-function isOk({ exitCode, rejected, dropped }: Outcome): boolean {
-  return exitCode === 0 && (rejected ?? 0) === 0 && (dropped ?? 0) === 0
+function describePart(part: RunPart, known: Known): Outcome {
+  const { exit_code: code, signal } = part
+  const sliver = part.sliver.id
+  const isEnded = part.state === 'ended' || known.isGone
+  const isGone = isEnded && part.state !== 'ended'
+  const reason = isGone ? 'removed' : part.reason
+  const isComplete = isEnded && (isGone || known.hasLanded(sliver))
+  const lost = known.losses?.get(sliver)
+  const words = isGone
+    ? 'its slice was released or has expired'
+    : reason === null
+      ? null
+      : wordsOf[reason]
+  return {
+    sliver,
+    node: part.node.name ?? String(part.node.id),
+    state: isEnded ? 'ended' : part.state,
+    startedAt: toDate(part.started_on),
+    endedAt: toDate(part.ended_on),
+    exitCode: code ?? (signal === null ? null : 128 + signal),
+    reason,
+    message: part.message ?? words,
+    isComplete,
+    silence: isComplete ? null : (known.silences?.get(sliver) ?? null),
+    outputBytes: part.output_bytes,
+    lostBytes: part.lost_bytes,
+    rejected: lost?.rejected ?? null,
+    rejections: lost?.rejections ?? [],
+    dropped: lost?.dropped ?? null,
+  }
+}
+
+function isOk(outcome: Outcome): boolean {
+  const { rejected, dropped, isComplete } = outcome
+  return isComplete && isFine(outcome) && (rejected ?? 0) === 0 && (dropped ?? 0) === 0
+}
+
+function isFine({ reason, exitCode }: Outcome): boolean {
+  return reason === 'exited' && exitCode === 0
+}
+
+/** Return the slivers on which a run was cut off, in words. */
+export function findCutOff(outcomes: readonly Outcome[]): readonly string[] {
+  return outcomes
+    .filter(({ reason }) => cutOff.has(reason))
+    .map(({ node, message }) => nameSilent(node, message))
 }
 
 function requireEnded(
-  { run, waitedMs, silences }: OutcomeParts,
+  { run: { name: run }, waitedMs = 0 }: Known,
   outcomes: readonly Outcome[],
 ): void {
-  const unfinished = outcomes.filter(({ state }) => state === 'unfinished')
+  const where = findCutOff(outcomes)
+  const unfinished = outcomes.filter(({ isComplete }) => !isComplete)
   if (unfinished.length > 0) {
     const waiting = unfinished.map(({ node, silence }) => nameSilent(node, silence))
-    throw unfinished.every(({ sliver }) => silences.get(sliver)?.isFinal)
-      ? new LabError('LAB_RUN_CUT_OFF', { run, where: waiting })
-      : new LabError('LAB_RUN_UNFINISHED', { run, waiting, waitedMs })
+    throw new LabError('LAB_RUN_UNFINISHED', { run, waiting, waitedMs })
   }
-  const failed = outcomes.filter(({ exitCode }) => exitCode !== 0)
+  if (where.length > 0) throw new LabError('LAB_RUN_CUT_OFF', { run, where })
+  const failed = outcomes.filter((outcome) => !isFine(outcome))
   if (failed.length > 0)
     throw new LabError('LAB_RUN_FAILED', {
       run,
-      failed: failed.map(({ node, exitCode }) => ({ node, exitCode: exitCode ?? 0 })),
+      failed: failed.map(({ node, exitCode, message }) => ({
+        node,
+        exitCode,
+        why: message ?? `exit code ${exitCode ?? 'unknown'}`,
+      })),
     })
 }
 
-/** Name a node whose part of a run has not reported its end, with the reason. */
+/** Name a node, with the reason why nothing comes from it. */
 export function nameSilent(node: string, reason: string | null | undefined): string {
   return reason == null ? node : `${node} (${reason})`
 }
 
-function columnsFor(outcomes: readonly Outcome[]): Column<Outcome>[] {
-  const hasLost = outcomes.some(({ dropped }) => dropped !== 0)
-  const hasRejected = outcomes.some(({ rejected }) => rejected !== 0)
+/** Return the columns of a table of outcomes. */
+export function outcomeColumns(outcomes: readonly Outcome[]): Column<Outcome>[] {
+  const has = (test: (outcome: Outcome) => boolean): boolean => outcomes.some(test)
   return [
     { name: 'node', value: ({ node }) => node },
     { name: 'state', value: ({ state }) => state },
     { name: 'exit', value: ({ exitCode }) => exitCode },
-    ...(outcomes.some(({ silence }) => silence !== null)
+    { name: 'started', value: ({ startedAt }) => startedAt },
+    { name: 'ended', value: ({ endedAt }) => endedAt },
+    ...(has(({ message }) => message !== null)
+      ? [{ name: 'because', value: ({ message }: Outcome) => message ?? '' }]
+      : []),
+    ...(has(({ silence }) => silence !== null)
       ? [{ name: 'silent', value: ({ silence }: Outcome) => silence ?? '' }]
       : []),
-    ...(hasRejected
+    ...(has(({ rejected }) => (rejected ?? 0) > 0)
       ? [
           { name: 'lines rejected', value: ({ rejected }: Outcome) => rejected ?? 'not known' },
-          { name: 'because', value: ({ rejections }: Outcome) => describeRejections(rejections) },
+          { name: 'such as', value: ({ rejections }: Outcome) => describeRejections(rejections) },
         ]
       : []),
-    ...(hasLost
+    ...(has(({ dropped }) => (dropped ?? 0) > 0)
       ? [{ name: 'lines dropped', value: ({ dropped }: Outcome) => dropped ?? 'not known' }]
       : []),
   ]
 }
 
-/** Describe the problems of an outcome. An exit code is not one, because its meaning depends on the script. */
-export function describeProblems({ node, state, silence, ...lost }: Outcome): string[] {
+/** Describe the problems of an outcome. An exit code is not one, because its meaning depends on the program. */
+export function describeProblems(outcome: Outcome): string[] {
+  const { node, state, isComplete, silence, reason, message, rejected, dropped } = outcome
   const why = silence === null ? '' : `: ${silence}`
+  const isOther = reason === 'failed' || cutOff.has(reason)
   return [
-    ...(state === 'unfinished'
-      ? [`${node} has not reported its end${why}; samples may be missing`]
-      : []),
-    ...(lost.rejected === 0 || lost.rejected === null
+    ...(isComplete
+      ? []
+      : state === 'ended'
+        ? [`the last samples of ${node} have not come${why}`]
+        : [`${node} has not reported its end${why}; samples may be missing`]),
+    ...(isOther ? [`${node}: ${message ?? String(reason)}`] : []),
+    ...((rejected ?? 0) === 0
       ? []
       : [
-          `${lost.rejected} lines of ${node} were no samples (${describeRejections(lost.rejections)})`,
+          `${rejected} lines of ${node} were no samples (${describeRejections(outcome.rejections)})`,
         ]),
-    ...(lost.dropped === 0 || lost.dropped === null
-      ? []
-      : [`${lost.dropped} lines of ${node} were lost, a buffer was full`]),
+    ...((dropped ?? 0) === 0 ? [] : [`${dropped} lines of ${node} were lost, a buffer was full`]),
   ]
+}
+
+function toDate(time: string | null): Date | null {
+  return time === null ? null : new Date(time)
 }

@@ -1,18 +1,15 @@
 import type { LiveDisplay } from '../display/bundle.ts'
 import { currentDisplay } from '../display/current.ts'
-import type { RunPart } from './end.ts'
 import { describeProblems, nameSilent, type Outcomes } from './outcome.ts'
-import type { Silences } from './silence.ts'
 
-/** Show what a run still waits for, from the first check of the nodes on. Most runs have ended before it, and show nothing. */
-export function createProgress(run: string, parts: readonly RunPart[]) {
+/** Show what a run still waits for, from the first look at the nodes on. Most runs have ended before it, and show nothing. */
+export function createProgress(run: string) {
   let display: LiveDisplay | null = null
   let last = ''
-  const tell = (waiting: readonly RunPart[], silences: Silences): void => {
-    const names = waiting.map(({ sliver: { id, node } }) => {
-      return nameSilent(node, silences.get(id)?.reason)
-    })
-    const ended = `${parts.length - waiting.length} of ${parts.length} have ended`
+  const tell = (outcomes: Outcomes): void => {
+    const waiting = outcomes.filter(({ isComplete }) => !isComplete)
+    const names = waiting.map(({ node, silence }) => nameSilent(node, silence))
+    const ended = `${outcomes.length - waiting.length} of ${outcomes.length} have ended`
     const text = `run ${run}: ${ended}${names.length === 0 ? '' : `; waiting for ${names.join(', ')}`}`
     if (text === last) return
     last = text
@@ -21,8 +18,8 @@ export function createProgress(run: string, parts: readonly RunPart[]) {
   }
   return {
     tell,
-    end(waiting: readonly RunPart[], silences: Silences) {
-      if (display !== null) tell(waiting, silences)
+    end(outcomes: Outcomes) {
+      if (display !== null) tell(outcomes)
     },
   }
 }

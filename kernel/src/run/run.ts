@@ -1,16 +1,17 @@
 import { inspect } from 'node:util'
-import { LabError, sliceScope } from '@community-lab/contract'
-import { checkArgument, checkOptions, checkSignal, localFile, words } from '../argument.ts'
+import { LabError, type Point, type RowOf, type Run as RunObject } from '@community-lab/contract'
+import { checkArgument, checkOptions, checkSignal, localFile } from '../argument.ts'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
-import { escapeHtml, type Shown } from '../display/table.ts'
+import { tableBundle, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
+import type { SliverOrNode } from '../sliver/slice-handle.ts'
+import { Sliver } from '../sliver/sliver.ts'
+import { nameOf } from '../sliver/slivers.ts'
 import { waitKinds, type WaitOptions } from '../sliver/started.ts'
-import { runInside, type Sliver } from '../sliver/sliver.ts'
-import { quote } from '../ssh/quote.ts'
-import { collectResults, type CommandResults } from '../ssh/result.ts'
 import { call, callEach, cleanUp } from '../wait/call.ts'
-import { mapBounded } from '../wait/concurrency.ts'
-import { anySignal, orAborted, timeoutSignal } from '../wait/signal.ts'
+import { anySignal } from '../wait/signal.ts'
+import { RunContext } from './context.ts'
+import { checkLive, drawLive, type Draw, type LiveOptions } from './live.ts'
 import {
   checkParquet,
   exportArgument,
@@ -18,31 +19,20 @@ import {
   writeDataset,
   type WrittenTable,
 } from './database.ts'
-import { RunEnd, type RunPart } from './end.ts'
-import { collectOutcomes, nameSilent, type Outcomes } from './outcome.ts'
-import { cancelCommand, runFolder } from './program.ts'
-import { createProgress, showProblems } from './progress.ts'
-import { readRows, rowStream, type RowStream } from './row-stream.ts'
+import {
+  describeParts,
+  findCutOff,
+  outcomeColumns,
+  type Outcome,
+  type Outcomes,
+} from './outcome.ts'
+import { measurementName, onlyPoint, tablesOfPoints } from './point-tables.ts'
+import { readPresentRows, readRows, rowStream, type RowStream } from './row-stream.ts'
+import { readOutputs, type RunOutputs } from './run-output.ts'
+import { RunState } from './run-state.ts'
 import type { DeclaredColumns } from './sample-tables.ts'
-import { defaultPatience, watchSilence, type Patience, type Silences } from './silence.ts'
+import { waitForRun } from './wait-for-run.ts'
 import type { Row, SqlValue } from './value.ts'
-
-/** What is known of a {@link Run} when it has been started. */
-export interface RunFacts {
-  readonly id: string
-  readonly slice: { readonly id: number; readonly name: string }
-  readonly parts: readonly RunPart[]
-  /** How long the program runs by itself, in milliseconds; null: not known. */
-  readonly expectedMs: number | null
-  /** The tables that the program is known to make, with their columns. */
-  readonly tables?: Readonly<Record<string, DeclaredColumns>> | undefined
-  readonly patience?: Patience
-}
-
-const concurrency = 64
-const commandTimeoutMs = 30_000
-/** Time for the last samples to land, in addition to the duration of a measurement. */
-const landingMs = 60_000
 
 /** The type of a measurement's rows: that of a known table, or any row. */
 export type RowsOf<Tables extends object, Name extends string> = Name extends keyof Tables
@@ -50,68 +40,169 @@ export type RowsOf<Tables extends object, Name extends string> = Name extends ke
   : Row
 
 /**
- * A program that this kernel has started on slivers over SSH, and its samples. Only this kernel knows the run: its handle is gone with the kernel, and `lab.runs` does not have it. For a run
- * that any kernel gets, see `TestbedRun`. `Tables`: the types of the rows of known tables.
+ * Programs on slivers, and what they measure. A run belongs to the testbed: its nodes start the programs, keep their output and watch their ends, also while no kernel and
+ * no server is there. Any kernel gets the same run by its name: `lab.runs.get(name)`. `Tables`: the types of the rows of known tables.
  */
 export class Run<Tables extends object = object> {
-  /** The unique id of the run: the column `run` of its samples, and COMMUNITY_LAB_RUN in its programs. */
-  readonly id: string
-  readonly startedAt = new Date()
-  readonly slivers: readonly Sliver[]
   readonly #session: Session
-  readonly #facts: RunFacts
+  readonly #state: RunState
   readonly #database: SampleDatabase
-  readonly #end: RunEnd
+  readonly #tables: Readonly<Record<string, DeclaredColumns>>
 
-  constructor(session: Session, facts: RunFacts) {
-    this.id = facts.id
-    this.slivers = facts.parts.map(({ sliver }) => sliver)
+  constructor(session: Session, object: RunObject) {
+    const tables = tablesOfPoints(object.points ?? [])
+    const state = new RunState(session, object)
     this.#session = session
-    this.#facts = facts
-    const scope = sliceScope(facts.slice.id)
-    // One minute earlier, because a node's clock may be behind the clock of this machine.
-    const from = new Date(this.startedAt.getTime() - 60_000)
-    const tables = facts.tables === undefined ? {} : { tables: facts.tables }
-    this.#database = new SampleDatabase(session, { scope, run: facts.id, from, ...tables })
-    this.#end = new RunEnd(session, { scope, run: facts.id, parts: facts.parts })
+    this.#state = state
+    this.#tables = tables
+    const { scope, id } = state
+    this.#database = new SampleDatabase(session, {
+      ...{ scope, run: id, tables, from: state.from },
+      get to() {
+        return state.to
+      },
+    })
+  }
+
+  /** The id: the column `run` of its samples, and COMMUNITY_LAB_RUN in its programs. */
+  get id(): string {
+    return this.#state.id
+  }
+
+  get name(): string {
+    return this.#state.object.name
+  }
+
+  /** The measurements that it declares. */
+  get points(): readonly Point[] {
+    return this.#state.object.points ?? []
+  }
+
+  get sliceId(): number {
+    return this.#state.object.slice.id
+  }
+
+  /** When it was asked for, by the server's clock. */
+  get createdAt(): Date {
+    return new Date(this.#state.object.created_on)
+  }
+
+  /** The run on each sliver, as last read. */
+  get parts(): Outcomes {
+    return describeParts(this.#state.known())
+  }
+
+  /** Read what the nodes have reported by now. @throws {@link LabError} LAB_RUN_GONE. */
+  async refresh(given: { readonly signal?: AbortSignal } = {}): Promise<this> {
+    checkSignal('refresh', given)
+    await this.#call(given, (signal) => this.#state.refresh(signal))
+    return this
   }
 
   /**
-   * Wait until the program has ended on every sliver and all samples are at the server, and show what is waited for. `timeoutMs` limits the wait; Infinity: no
-   * limit. Without it, a measurement is waited for one minute longer than it takes. Any other run is waited for while one of its slivers can still report its
-   * end: the wait ends when each of the others has been silent for a minute because its node is off or its sliver was stopped. A sliver that was removed or
-   * started again, as when somebody else releases the slice, is not waited for.
+   * Wait until the run has ended on every sliver and all its samples are at the server, and show what is waited for. `timeoutMs` limits the wait; Infinity: no limit.
+   * Without it, a run is waited for while one of its slivers can still report: the wait ends when each of the others has been silent for a minute because its node is off
+   * or its sliver does not run. A run that was removed with its slice is not waited for.
    *
-   * Returns the outcome of each sliver: how many of its lines were rejected or dropped; and for a silent sliver that its part is unfinished, and why. The
-   * notebook also shows these problems. It can be called again, because samples of a node that could not be reached arrive later.
+   * Returns what became of it on each sliver: how many of its lines were rejected or dropped, and why nothing comes from a silent one. The notebook also shows these
+   * problems. It can be called again, in any kernel, because a node that was off may report later.
    */
   async done(options: WaitOptions = {}): Promise<Outcomes> {
     checkOptions('done', options, waitKinds)
-    return this.#call(options, (signal) => this.#wait(options.timeoutMs, signal))
+    return this.#call(options, (signal) =>
+      waitForRun(this.#session, this.#state, {
+        ...{ timeoutMs: options.timeoutMs, database: this.#database, signal },
+      }),
+    )
   }
 
   /**
-   * The rows of one measurement, from the first on, as they land. Ends with the run. If a sliver is removed or started again before the run has ended, it
-   * throws LAB_RUN_CUT_OFF after all rows that have landed.
+   * End the run on every sliver: SIGTERM, and SIGKILL two seconds later. Does nothing to a run that has ended. It also works in an interrupted cell, so it
+   * can be used in `finally`.
    */
+  async cancel(given: { readonly signal?: AbortSignal } = {}): Promise<this> {
+    checkSignal('cancel', given)
+    const options = { lab: this.#session.signal, signal: given.signal }
+    await cleanUp(options, (signal) => this.#state.cancel(signal))
+    return this
+  }
+
+  /**
+   * Read the output of the programs so far, standard output and standard error as they came: of one sliver as a text, or of all. Where a program has ended, this waits
+   * until all that was kept is there, no longer than `timeoutMs`; default: no limit.
+   *
+   * @throws {@link LabError} LAB_ARGUMENT_INVALID when the run is on no such sliver; LAB_RUN_GONE.
+   */
+  output(options?: WaitOptions): Promise<RunOutputs>
+  output(which: SliverOrNode, options?: WaitOptions): Promise<string>
+  async output(
+    first: SliverOrNode | WaitOptions = {},
+    second: WaitOptions = {},
+  ): Promise<RunOutputs | string> {
+    const isOne = isSliver(first)
+    const options = isOne ? second : first
+    checkOptions('output', options, waitKinds)
+    return this.#call(options, async (caller) => {
+      await this.#state.refresh(caller)
+      const parts = isOne ? [this.#part(first)] : this.parts
+      const { scope, id } = this.#state
+      const outputs = await readOutputs(this.#session, this.#database, {
+        ...{ scope, run: id, parts, timeoutMs: options.timeoutMs, signal: caller },
+      })
+      return isOne ? (outputs[0]?.text ?? '') : outputs
+    })
+  }
+
+  /**
+   * The rows of one measurement, a point or its name, from the first on, as they land. Ends with the run.
+   *
+   * @throws {@link LabError} LAB_RUN_CUT_OFF after all rows that have landed, when a sliver was removed or ended before its program.
+   */
+  rows<P extends Point>(point: P, given?: { readonly signal?: AbortSignal }): RowStream<RowOf<P>>
   rows<Name extends string>(
     name: Name,
-    given: { readonly signal?: AbortSignal } = {},
-  ): RowStream<RowsOf<Tables, Name>> {
-    checkArgument('the measurement', name, words)
+    given?: { readonly signal?: AbortSignal },
+  ): RowStream<RowsOf<Tables, Name>>
+  rows(which: Point | string, given: { readonly signal?: AbortSignal } = {}): RowStream {
+    const name = measurementName(which)
     checkSignal('rows', given)
     const options = { lab: this.#session.signal, signal: given.signal }
-    const absent = Object.keys(this.#facts.tables?.[name] ?? {}).map((column) => [column, null])
-    const nothing = Object.fromEntries(absent) as Row
+    // Columns that no sample has had yet are null.
+    const columns = Object.keys(this.#tables[name] ?? {})
+    const absentOf = (row: Row): Row =>
+      Object.fromEntries(columns.filter((one) => !(one in row)).map((one) => [one, null]))
     const read = (until: AbortSignal): AsyncGenerator<Row, void, undefined> =>
       this.#readRows(name, until)
     return rowStream(() =>
       callEach(options, async function* (until) {
-        // The author of the program knows the rows of its tables. Columns that no sample has had yet are null.
-        for await (const row of read(until))
-          yield { ...row, ...pickAbsent(nothing, row) } as RowsOf<Tables, Name>
+        for await (const row of read(until)) yield { ...row, ...absentOf(row) }
       }),
     )
+  }
+
+  /**
+   * Draw the latest rows of a measurement in one output, which is drawn anew when there are more, at most twice a second, until the run has ended:
+   *
+   *     await run.live(rtt, (rows) => Plot.plot({ marks: [Plot.dot(rows, { x: 'time', y: 'rtt_s' })] }))
+   *
+   * The last drawing stays, also when the cell is interrupted. Without a measurement, it is the only one that the run declares.
+   *
+   * @throws {@link LabError} LAB_ARGUMENT_INVALID; what the function throws; what {@link Run.rows} throws.
+   */
+  live<P extends Point>(point: P, draw: Draw<RowOf<P>>, options?: LiveOptions): Promise<void>
+  live(name: string, draw: Draw<Row>, options?: LiveOptions): Promise<void>
+  live(draw: Draw<Row>, options?: LiveOptions): Promise<void>
+  async live(
+    first: Point | string | Draw<Row>,
+    second?: Draw<never> | LiveOptions,
+    third?: LiveOptions,
+  ): Promise<void> {
+    const isNamed = typeof first !== 'function'
+    const name = isNamed ? measurementName(first) : onlyPoint(this.points).name
+    const draw: unknown = isNamed ? second : first
+    const options: unknown = (isNamed ? third : second) ?? {}
+    const live = checkLive(draw, options)
+    await drawLive((signal) => this.rows(name, { signal }), live.draw, live.options)
   }
 
   /**
@@ -137,17 +228,26 @@ export class Run<Tables extends object = object> {
   /** Write all samples into a folder: a Parquet file for each measurement, and `manifest.json`, which describes them. */
   async export(folder: string): Promise<Shown<WrittenTable>> {
     checkArgument(exportArgument, folder, localFile)
-    const ended = this.slivers.flatMap(({ id: sliver, node }) => {
-      const end = this.#end.of(sliver)
-      return end === null ? [] : [{ sliver, node, exitCode: end.exitCode }]
-    })
+    const { parts } = this
+    const ended = parts.filter(({ state }) => state === 'ended')
     return writeDataset(this.#database, folder, {
       run: this.id,
-      slice: this.#facts.slice.name,
-      nodes: this.slivers.map(({ node }) => node),
-      started_on: this.startedAt.toISOString(),
-      ended,
+      name: this.name,
+      slice_id: this.sliceId,
+      nodes: parts.map(({ node }) => node),
+      created_on: this.createdAt.toISOString(),
+      ended: ended.map(({ sliver, node, exitCode, reason }) => ({
+        sliver,
+        node,
+        exitCode,
+        reason,
+      })),
     })
+  }
+
+  /** Return the samples of the run together with the health, links and routes of the nodes in its time. */
+  context(): RunContext {
+    return new RunContext(this.#session, this.#state.object)
   }
 
   /** Close the run's database, which frees memory. The run goes on, and a later query fetches its samples again. */
@@ -155,107 +255,28 @@ export class Run<Tables extends object = object> {
     return this.#database.close()
   }
 
-  /** The output of the program on each sliver so far, stdout and stderr together. */
-  async output(options: { readonly signal?: AbortSignal } = {}): Promise<CommandResults> {
-    checkSignal('output', options)
-    const command = `cat ${quote(`${runFolder(this.id)}/output`)}`
-    return this.#call(options, (signal) => this.#onAll(command, signal))
-  }
-
-  /**
-   * End the program on every sliver: SIGTERM, and SIGKILL two seconds later. Does nothing to a run that has ended. It also works in an interrupted cell, so it
-   * can be used in `finally`.
-   */
-  async cancel(given: { readonly signal?: AbortSignal } = {}): Promise<CommandResults> {
-    checkSignal('cancel', given)
-    const options = { lab: this.#session.signal, signal: given.signal }
-    return cleanUp(options, (signal) => this.#onAll(cancelCommand(runFolder(this.id)), signal))
-  }
-
-  async #wait(timeoutMs: number | undefined, caller: AbortSignal): Promise<Outcomes> {
-    const { expectedMs, parts } = this.#facts
-    const boundMs = timeoutMs ?? (expectedMs === null ? null : expectedMs + landingMs)
-    const timeout = timeoutSignal(boundMs ?? Infinity)
-    const start = performance.now()
-    const progress = createProgress(this.id, parts)
-    const stop = new AbortController()
-    const until = anySignal(caller, timeout ?? undefined, stop.signal)
-    let silences: Silences = new Map()
-    const tell = (found: Silences): void => {
-      silences = found
-      progress.tell(this.#waiting(), found)
-    }
-    // A wait with a time limit waits that long for nodes that are off.
-    const silent = this.#watchSilence({ waitsForNodes: boundMs !== null, tell, signal: until })
-    // When `until` is aborted, this promise rejects too. The wait reports the reason.
-    silent.catch(() => undefined)
-    try {
-      await orAborted(Promise.race([this.#end.wait(), silent]), until)
-    } catch (error) {
-      if (caller.aborted || timeout?.aborted !== true) throw error
-    } finally {
-      stop.abort()
-    }
-    progress.end(this.#waiting(), silences)
-    const passedMs = Math.round(performance.now() - start)
-    const waitedMs = timeout?.aborted === true ? (boundMs ?? passedMs) : passedMs
-    const known = { end: this.#end, database: this.#database, silences, waitedMs }
-    const outcomes = await orAborted(collectOutcomes({ run: this.id, parts, ...known }), caller)
-    showProblems(this.id, outcomes)
-    return outcomes
-  }
-
-  /** Return the parts whose end is not known. */
-  #waiting(): readonly RunPart[] {
-    return this.#facts.parts.filter(({ sliver }) => this.#end.of(sliver.id) === null)
-  }
-
-  /** Resolves when no part that is waited for can report its end any more; see {@link watchSilence}. */
-  #watchSilence({ waitsForNodes, tell, signal }: SilenceWatch): Promise<void> {
-    const { slice, patience = defaultPatience } = this.#facts
-    return watchSilence(this.#session, {
-      sliceId: slice.id,
-      waiting: () => this.#waiting(),
-      tell,
-      patience: waitsForNodes ? { ...patience, silentMs: Infinity } : patience,
-      signal,
+  #part(which: SliverOrNode): Outcome {
+    const name = nameOf(which)
+    const part = this.parts.find(({ sliver, node }) => sliver === name || node === name)
+    if (part !== undefined) return part
+    const nodes = this.parts.map(({ node }) => node)
+    throw new LabError('LAB_ARGUMENT_INVALID', {
+      argument: 'which',
+      found: JSON.stringify(name),
+      expected: `a sliver or node that run ${this.name} is on: ${nodes.join(', ')}`,
     })
   }
 
-  async #onAll(command: string, signal: AbortSignal): Promise<CommandResults> {
-    const options = { timeoutMs: commandTimeoutMs, signal }
-    return collectResults(
-      await mapBounded(this.slivers, concurrency, (sliver) => runInside(sliver, command, options)),
-    )
-  }
-
-  #call<T>(
-    { signal }: { readonly signal?: AbortSignal },
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    return call({ lab: this.#session.signal, signal }, work)
-  }
-
   async *#readRows(name: string, caller: AbortSignal): AsyncGenerator<Row, void, undefined> {
-    const scope = sliceScope(this.#facts.slice.id)
     const ended = new AbortController()
     const signal = anySignal(caller, ended.signal)
-    let silences: Silences = new Map()
-    const tell = (found: Silences): void => void (silences = found)
-    const cutOff = this.#watchSilence({ waitsForNodes: true, tell, signal })
-    Promise.race([this.#end.wait(), cutOff]).then(
-      () => ended.abort(),
-      // The stream of rows fails in the same way and reports the error.
-      () => undefined,
-    )
+    const selection = { scope: this.#state.scope, name, run: this.id, signal }
+    const end = this.#state.waitUntilLanded(signal).finally(() => ended.abort())
+    // A failure is thrown below.
+    end.catch(() => undefined)
     let last = 0
     try {
-      for await (const { rows, landed } of readRows(this.#session, {
-        scope,
-        name,
-        run: this.id,
-        signal,
-      })) {
+      for await (const { rows, landed } of readRows(this.#session, selection)) {
         last = landed
         yield* rows
       }
@@ -265,33 +286,35 @@ export class Run<Tables extends object = object> {
       ended.abort()
     }
     // The end may have arrived before the last rows.
-    yield* await this.#database.rowsAfter(name, last)
-    const where = this.#waiting().map(({ sliver }) =>
-      nameSilent(sliver.node, silences.get(sliver.id)?.reason),
-    )
-    if (where.length > 0) throw new LabError('LAB_RUN_CUT_OFF', { run: this.id, where })
+    const rest = { ...selection, after: last, signal: caller }
+    for await (const { rows } of readPresentRows(this.#session, rest)) yield* rows
+    await end
+    const where = findCutOff(this.parts)
+    if (where.length > 0) throw new LabError('LAB_RUN_CUT_OFF', { run: this.name, where })
+  }
+
+  #call<T>(
+    { signal }: { readonly signal?: AbortSignal },
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return call({ lab: this.#session.signal, signal }, work)
   }
 
   [inspect.custom](): string {
-    const waiting = this.#end.waiting().length
-    return `Run ${this.id} on ${this.slivers.map(({ node }) => node).join(', ')}${waiting === 0 ? ' (ended)' : ''}`
+    const states = this.parts.map(({ node, state, exitCode, reason }) =>
+      state === 'ended' ? `${node} ${reason} ${exitCode ?? ''}`.trim() : `${node} ${state}`,
+    )
+    return `Run ${this.name} (${states.join(', ')})`
   }
 
   [displaySymbol](): Bundle {
-    const text = inspect(this)
-    return { 'text/plain': text, 'text/html': `<code>${escapeHtml(text)}</code>` }
+    const { parts } = this
+    const { 'text/html': html } = tableBundle(parts, outcomeColumns(parts), `run ${this.name}`)
+    return { 'text/plain': inspect(this), 'text/html': html }
   }
 }
 
-interface SilenceWatch {
-  /** Whether to wait without an end for parts on nodes that are off, because these may come back. */
-  readonly waitsForNodes: boolean
-  /** Called with the silent parts after each check. */
-  tell(silences: Silences): void
-  readonly signal: AbortSignal
-}
-
-/** Return the members that a row lacks. */
-function pickAbsent(nothing: Row, row: Row): Row {
-  return Object.fromEntries(Object.entries(nothing).filter(([name]) => !(name in row)))
+/** Tell whether an argument names a sliver. Otherwise it is an object of options. */
+function isSliver(value: SliverOrNode | WaitOptions): value is SliverOrNode {
+  return typeof value !== 'object' || value instanceof Sliver || 'name' in value
 }

@@ -10,7 +10,7 @@ import Type from 'typebox'
 import { abortSignal, checkArgument, checkOptions, words } from '../argument.ts'
 import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
-import { TestbedRun } from './testbed-run.ts'
+import { Run } from './run.ts'
 
 /** The runs of the testbed on slices of your groups. */
 export class Runs {
@@ -21,15 +21,14 @@ export class Runs {
   }
 
   /**
-   * Get a run of the testbed by its name, in any kernel, whoever started it. `slice` is the name of its slice, where several slices have a run of this name. A run that
-   * `slice.run(name, …)` or `slice.measure` has started is known to its kernel alone.
+   * Get a run by its name, in any kernel, whoever started it. `slice` is the name of its slice, where several slices have a run of this name.
    *
    * @throws {@link LabError} LAB_RUN_UNKNOWN, LAB_RUN_AMBIGUOUS; LAB_NOT_FOUND when there is no such slice.
    */
   async get(
     name: string,
     options: { readonly slice?: string; readonly signal?: AbortSignal } = {},
-  ): Promise<TestbedRun> {
+  ): Promise<Run> {
     checkArgument("the run's name", name, words)
     checkOptions('get', options, { slice: words, signal: abortSignal })
     return call({ lab: this.#session.signal, signal: options.signal }, async (signal) => {
@@ -47,7 +46,7 @@ export class Runs {
         const slices = found.map(({ slice: { id } }) => this.#sliceName(id, signal))
         throw new LabError('LAB_RUN_AMBIGUOUS', { run: name, slices: await Promise.all(slices) })
       }
-      return new TestbedRun(this.#session, run)
+      return new Run(this.#session, run)
     })
   }
 

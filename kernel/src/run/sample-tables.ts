@@ -19,8 +19,9 @@ export interface Selection {
   readonly scope: string
   /** Only samples of this run. */
   readonly run?: string
-  readonly from?: Date
-  readonly to?: Date
+  /** Of those without a run: from this time on, and before the other. */
+  readonly from?: Date | undefined
+  readonly to?: Date | undefined
   /** Fetch the published days of the period. Their rows are read from files, and only later ones from the server's store. */
   readonly published?: (signal: AbortSignal) => Promise<PublishedDays>
   /** Tables that are known in advance. Each exists from the beginning, with all its columns, whatever its first samples contain. */
@@ -267,7 +268,7 @@ export class SampleTables {
       ...(run !== undefined && hasRun ? { run } : {}),
       // Samples that a program wrote without a run are selected by time.
       ...(from !== undefined && (run === undefined || !hasRun) ? { from: from.toISOString() } : {}),
-      ...(to === undefined ? {} : { to: to.toISOString() }),
+      ...(to !== undefined && (run === undefined || !hasRun) ? { to: to.toISOString() } : {}),
       ...(after === 0 ? {} : { after: String(after) }),
     }
     const route = fillRoute(routes.measurementParquet, { scope, name })

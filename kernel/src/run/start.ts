@@ -1,113 +1,228 @@
-import { randomBytes } from 'node:crypto'
-import { LabError } from '@community-lab/contract'
+import { packFiles } from '@community-lab/contract/files'
+import {
+  checkPoints,
+  LabError,
+  maxRunFilesBytes,
+  maxRunMs,
+  path,
+  routes,
+  Run as RunObject,
+  type Point,
+  type RunCreate,
+} from '@community-lab/contract'
+import { createHash } from 'node:crypto'
 import {
   abortSignal,
   anObject,
   checkArgument,
   checkOptions,
+  date,
+  environment,
   fileMap,
-  listOf,
   programArgument,
+  listOf,
+  someOf,
   text,
-  textMap,
+  wholeNumber,
+  words,
   type Kind,
 } from '../argument.ts'
+import { currentDisplay } from '../display/current.ts'
 import type { Session } from '../session.ts'
 import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
-import { readSlivers } from '../sliver/read-slivers.ts'
-import { runInside, type Sliver } from '../sliver/sliver.ts'
-import { packFiles } from '@community-lab/contract/files'
-import { collectResults, requireOk } from '../ssh/result.ts'
-import { mapBounded } from '../wait/concurrency.ts'
+import type { Sliver } from '../sliver/sliver.ts'
+import { uploadData } from '../sliver/upload-data.ts'
 import { orAborted } from '../wait/signal.ts'
-import {
-  cancelCommand,
-  runFolder,
-  scriptName,
-  scriptText,
-  startCommand,
-  wrapperName,
-  wrapperText,
-  type ProgramInput,
-} from './program.ts'
-import { latestEnd } from './end.ts'
 import { Run } from './run.ts'
-import type { DeclaredColumns } from './sample-tables.ts'
 
-/** A program for slivers. */
-export interface RunProgram extends ProgramInput {
-  /** The script to run: a shell script, or one that names another interpreter in its first line (`#!`). Its current folder is the folder of its files. */
-  readonly script: string
+/** A program of a run: a `script`, or the `argv` of a program that is in the sliver. */
+export interface RunProgram {
+  /** A shell script, or one that names another interpreter in its first line (`#!`). Its current folder is the folder of its files. */
+  readonly script?: string
+  readonly argv?: readonly (string | number | bigint | boolean)[]
   /** The slivers that run it, or the names of their nodes; default: all slivers of the slice. */
   readonly on?: SliverOrNode | readonly SliverOrNode[]
   /** The arguments of the script: `$1` and so on. */
   readonly args?: readonly (string | number | bigint | boolean)[]
   /** Variables to add to its environment. */
   readonly env?: Readonly<Record<string, string>>
-  /** Files to put beside the script, by path. */
+  /** Files to put into its folder, by path; all of them executable. The nodes have them before the run starts. The same files are not sent again. At most 64 MiB. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>
 }
 
-/** A program, or several that make one run, such as a server on one sliver and a client on another. A sliver runs only one of them. */
-export type RunOptions = (RunProgram | { readonly programs: readonly RunProgram[] }) & {
+/** When a run starts and ends, and what it measures. */
+export interface RunTerms {
+  /** When it starts on all slivers, by the clocks of their nodes; default: at once. */
+  readonly startAt?: Date
+  /** It is ended after this time, in whole milliseconds from its start on each sliver, from 1000 on; default: not by time. */
+  readonly limitMs?: number
+  /** The measurements that the programs write, each made by `point(…)`. Their lines must fit, and their tables are there at once. */
+  readonly points?: readonly Point[]
   readonly signal?: AbortSignal
 }
 
-/** A program on one sliver. */
-export interface Launched extends Omit<RunProgram, 'on'> {
-  readonly sliver: Sliver
-}
+/** A program, or several that make one run, such as a server on one sliver and a client on another. A sliver runs only one of them. */
+export type RunOptions = RunTerms & (RunProgram | { readonly programs: readonly RunProgram[] })
 
-/** What {@link launchRun} starts. */
-export interface Launch {
-  readonly name: string
-  readonly programs: readonly Launched[]
-  /** How long the program runs by itself, in milliseconds; null: not known. */
-  readonly expectedMs: number | null
-  /** The tables that the program is known to make. */
-  readonly tables?: Readonly<Record<string, DeclaredColumns>>
-  readonly signal: AbortSignal
-}
+/** A run with its name, which is unique within the slice. Asked for again with the same programs and times, it is the same run. */
+export type NamedRunOptions = RunOptions & { readonly name: string }
 
-const concurrency = 64
-const startTimeoutMs = 60_000
-/** How long a failed start tries to end the programs that it has started, in milliseconds. */
-const undoTimeoutMs = 60_000
-/** How long the failed call waits for this before it throws, in milliseconds. */
-const undoWaitMs = 2_000
+/** The name of a run. Source: the contract's RunName. */
+export const runName: Kind = {
+  expected:
+    'letters, digits, dot, hyphen or underscore, at most 64, with a letter or a digit first',
+  is: (value) => typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u.test(value),
+}
 
 const programKinds = {
   script: text,
-  on: { expected: 'slivers or nodes', is: (value: unknown) => value !== null },
+  argv: someOf(programArgument),
+  on: { expected: 'slivers or nodes', is: (value: unknown) => value !== null } satisfies Kind,
   args: listOf(programArgument),
-  env: textMap,
+  env: environment,
   files: fileMap,
+}
+const runKinds = {
+  name: runName,
+  startAt: date,
+  limitMs: wholeNumber(1000, maxRunMs, 'milliseconds'),
+  points: listOf(anObject),
+  signal: abortSignal,
 }
 
 /** Check the options of a run. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
-export function checkRun(options: RunOptions): void {
-  const several = { programs: listOf(anObject), signal: abortSignal }
+export function checkRun(options: NamedRunOptions): void {
   const isSeveral = anObject.is(options) && 'programs' in options
-  checkOptions('run', options, isSeveral ? several : { ...programKinds, signal: abortSignal })
-  if (isSeveral) checkArgument('programs', options.programs, several.programs)
-  for (const program of 'programs' in options ? options.programs : [options]) {
-    if ('programs' in options) checkOptions('a program', program, programKinds)
-    checkArgument('script', program.script, text)
+  const programs = someOf(anObject)
+  checkArgument('the options of run', options, anObject)
+  checkArgument("the run's name", options.name, runName)
+  checkOptions('run', options, { ...runKinds, ...(isSeveral ? { programs } : programKinds) })
+  checkArgument("the run's name", options.name, runName)
+  checkRunPoints(options.points ?? [])
+  if (isSeveral) checkArgument('programs', options.programs, programs)
+  for (const program of programsOf(options)) {
+    if (isSeveral) checkOptions('a program', program, programKinds)
+    const { script, argv } = program
+    if (argv === undefined) checkArgument('script', script, words)
+    else if (script !== undefined)
+      throw new LabError('LAB_ARGUMENT_INVALID', {
+        argument: 'a program',
+        found: 'both a script and an argv',
+        expected: 'one of them',
+      })
   }
 }
 
-/** Start a run. See `Slice.run`. */
-export function startRun(
+function checkRunPoints(points: readonly Point[]): void {
+  const reason = checkPoints(points)
+  if (reason === null) return
+  const expected = 'points that point(…) has made, each once'
+  throw new LabError('LAB_ARGUMENT_INVALID', {
+    argument: 'the option points',
+    found: `wrong (${reason})`,
+    expected,
+  })
+}
+
+function programsOf(options: RunOptions): readonly RunProgram[] {
+  return 'programs' in options ? options.programs : [options]
+}
+
+/** What {@link startRun} starts. */
+export type RunStart = NamedRunOptions & { readonly signal: AbortSignal }
+
+/** Start a run, or find the one that was started with the same description. See `Slice.run`. */
+export async function startRun<Tables extends object = object>(
   session: Session,
   slice: SliceHandle,
-  options: RunOptions & { readonly name: string; readonly signal: AbortSignal },
-): Promise<Run> {
-  const { name, signal } = options
-  const programs = 'programs' in options ? options.programs : [options]
-  const launched = programs.flatMap(({ on, ...program }) =>
-    chooseSlivers(slice, on).map((sliver) => ({ ...program, sliver })),
-  )
-  return launchRun(session, slice, { name, programs: launched, expectedMs: null, signal })
+  options: RunStart,
+): Promise<Run<Tables>> {
+  const { name, startAt, limitMs, points, signal } = options
+  const placed = programsOf(options).map(({ on, ...program }) => ({
+    ...program,
+    slivers: chooseSlivers(slice, on),
+  }))
+  requireOneEach(placed.flatMap(({ slivers }) => slivers))
+  const archives = await packAll(name, placed, signal)
+  const body: RunCreate = {
+    name,
+    programs: placed.map(({ slivers, files, script, argv, args, env }) => {
+      const archive = files === undefined ? undefined : archives.get(files)
+      return {
+        on: slivers.map(({ nodeId }) => nodeId),
+        ...(script === undefined ? {} : { script }),
+        ...(argv === undefined ? {} : { argv: argv.map(String) }),
+        ...(args === undefined ? {} : { args: args.map(String) }),
+        ...(env === undefined ? {} : { env: { ...env } }),
+        ...(archive === undefined ? {} : { files_sha256: archive.sha256 }),
+      }
+    }),
+    ...(startAt === undefined ? {} : { start_at: startAt.toISOString() }),
+    ...(limitMs === undefined ? {} : { limit_ms: limitMs }),
+    ...(points === undefined
+      ? {}
+      : { points: points.map((point) => ({ name: point.name, fields: { ...point.fields } })) }),
+  }
+  const object = await ask(session, slice, { body, archives: [...archives.values()], signal })
+  if (object.ended_on !== null)
+    currentDisplay().display({
+      'text/plain': `run ${name} is the one that was started at ${object.created_on} by the same description, and has ended; for another one, choose another name`,
+    })
+  return new Run<Tables>(session, object)
+}
+
+interface Archive {
+  readonly bytes: Buffer
+  readonly sha256: string
+}
+
+/** Pack the files of each program, those that several programs have once. @throws {@link LabError} LAB_RUN_FILES_TOO_LARGE. */
+async function packAll(
+  run: string,
+  programs: readonly Pick<RunProgram, 'files'>[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<object, Archive>> {
+  const archives = new Map<object, Archive>()
+  for (const { files } of programs) {
+    if (files === undefined || archives.has(files)) continue
+    // Many of them are programs.
+    const packing = packFiles(files, { mode: 0o755, changedAt: new Date(0) })
+    const bytes = await orAborted(packing, signal)
+    if (bytes.length > maxRunFilesBytes) {
+      const limitBytes = maxRunFilesBytes
+      throw new LabError('LAB_RUN_FILES_TOO_LARGE', { run, bytes: bytes.length, limitBytes })
+    }
+    archives.set(files, { bytes, sha256: createHash('sha256').update(bytes).digest('hex') })
+  }
+  return archives
+}
+
+interface Asked {
+  readonly body: RunCreate
+  readonly archives: readonly Archive[]
+  readonly signal: AbortSignal
+}
+
+/** Ask for a run. Archives that the server does not have are sent first. */
+async function ask(
+  session: Session,
+  slice: SliceHandle,
+  { body, archives, signal }: Asked,
+): Promise<RunObject> {
+  const url = path(routes.sliceRuns, { id: slice.id })
+  for (let sent = 0; ; sent++) {
+    try {
+      return await session.http.ask(RunObject, url, { method: 'POST', body, signal })
+    } catch (error) {
+      if (LabError.is(error, 'LAB_NOT_FOUND'))
+        throw new LabError('LAB_SLICE_GONE', { slice: slice.name }, { cause: error })
+      if (sent >= archives.length || !LabError.is(error, 'LAB_DATA_UNKNOWN')) throw error
+      const { uri, uploads_uri: uploadsUri, sha256 } = error.details
+      const archive = archives.find((one) => one.sha256 === sha256)
+      if (archive === undefined) throw error
+      await uploadData(session.http, archive, { uri, uploadsUri, slice: slice.name, signal })
+    }
+  }
 }
 
 /** Return the chosen slivers, each once; for undefined or the text `all`, every sliver. @throws {@link LabError} LAB_SLIVER_UNKNOWN. */
@@ -124,93 +239,8 @@ function isList(which: SliverOrNode | readonly SliverOrNode[]): which is readonl
   return Array.isArray(which)
 }
 
-/**
- * Start a program on each sliver. If one cannot be started, or the signal is aborted, the others are ended.
- *
- * @throws {@link LabError} LAB_ARGUMENT_INVALID for an invalid name, or for two programs on one sliver; LAB_COMMAND_FAILED.
- */
-export async function launchRun<Tables extends object>(
-  session: Session,
-  slice: SliceHandle,
-  { name, programs, expectedMs, tables, signal }: Launch,
-): Promise<Run<Tables>> {
-  const id = createRunId(name)
-  requireOneEach(programs.map(({ sliver }) => sliver))
-  const archives = await packPrograms(id, programs)
-  const command = startCommand(runFolder(id))
-  try {
-    const starts = readStarts(session, slice.id, signal)
-    const results = collectResults(
-      await mapBounded(programs, concurrency, (program) => {
-        const input = archives.get(program)
-        return runInside(program.sliver, command, {
-          ...(input === undefined ? {} : { input }),
-          timeoutMs: startTimeoutMs,
-          signal,
-        })
-      }),
-    )
-    requireOk(results, `starting run ${id}`)
-    const startedOn = await starts
-    const parts = programs.map(({ sliver }, index) => {
-      const startedS = Number(results[index]?.stdout)
-      const sliverStartedOn = startedOn.get(sliver.id) ?? null
-      return { sliver, startedS, sliverStartedOn, follows: latestEnd(session, sliver.id, startedS) }
-    })
-    return new Run<Tables>(session, { id, slice, parts, expectedMs, tables })
-  } catch (error) {
-    await undo(session, id, programs)
-    throw error
-  }
-}
-
-/** Read when each sliver of a slice was started, by id. Empty when the server does not answer, which does not stop the run. */
-async function readStarts(
-  session: Session,
-  sliceId: number,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, string | null>> {
-  const slivers = await readSlivers(session, sliceId, signal).catch(() => [])
-  return new Map(slivers.map(({ id, actual }) => [id, actual?.started_on ?? null]))
-}
-
-/**
- * End the programs that were started, after the start has failed or was interrupted. This goes on after the call has thrown. It gives up slivers that it cannot
- * reach in time.
- */
-async function undo(session: Session, id: string, programs: readonly Launched[]): Promise<void> {
-  const options = { timeoutMs: undoTimeoutMs, signal: session.signal }
-  const command = cancelCommand(runFolder(id))
-  const undone = mapBounded(programs, concurrency, ({ sliver }) =>
-    // The lab may be closed by now. The caller gets the first error, not this one.
-    runInside(sliver, command, options).catch(() => null),
-  )
-  await orAborted(undone, AbortSignal.timeout(undoWaitMs)).catch(() => null)
-}
-
-/** Pack the archive of each program. Slivers that run the same program share one. */
-async function packPrograms(
-  id: string,
-  programs: readonly Launched[],
-): Promise<ReadonlyMap<Launched, Buffer>> {
-  const shared = new Map<unknown, Map<string, Promise<Buffer>>>()
-  const archives = new Map<Launched, Buffer>()
-  for (const program of programs) {
-    const { script, files } = program
-    const own = { [scriptName]: scriptText(script), [wrapperName]: wrapperText(id, program) }
-    const withFiles = shared.get(files) ?? new Map<string, Promise<Buffer>>()
-    shared.set(files, withFiles)
-    const key = JSON.stringify(own)
-    // All files are executable, because many of them are programs.
-    const packed = withFiles.get(key) ?? packFiles({ ...files, ...own }, { mode: 0o755 })
-    withFiles.set(key, packed)
-    archives.set(program, await packed)
-  }
-  return archives
-}
-
 /** Require that no sliver runs two programs, and that one runs any. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
-export function requireOneEach(slivers: readonly Sliver[]): void {
+function requireOneEach(slivers: readonly Sliver[]): void {
   const seen = new Set<string>()
   for (const sliver of slivers) {
     if (seen.has(sliver.id))
@@ -227,18 +257,4 @@ export function requireOneEach(slivers: readonly Sliver[]): void {
       found: 'none for any sliver',
       expected: 'one at least',
     })
-}
-
-/** The name of a run. Source: the contract's RunName. */
-export const runName: Kind = {
-  expected:
-    'letters, digits, dot, hyphen or underscore, at most 64, with a letter or a digit first',
-  is: (value) => typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u.test(value),
-}
-
-/** Make the id of a run: its name, its start time (UTC) and six random hexadecimal digits. */
-function createRunId(name: string): string {
-  checkArgument("a run's name", name, runName)
-  const time = new Date().toISOString().replace(/[-:]|\.\d+/gu, '')
-  return `${name}-${time}-${randomBytes(3).toString('hex')}`
 }

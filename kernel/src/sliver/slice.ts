@@ -6,7 +6,7 @@ import {
   Slice as SliceObject,
   type Sliver as SliverObject,
 } from '@community-lab/contract'
-import { checkOptions, checkSignal } from '../argument.ts'
+import { anObject, checkArgument, checkOptions, checkSignal } from '../argument.ts'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { tableBundle } from '../display/table.ts'
 import { formatTime } from '../display/time.ts'
@@ -14,13 +14,7 @@ import type { MeasureOptions } from '../measure/measurement.ts'
 import type { MeasurementName, Measurements } from '../measure/measurements.ts'
 import { checkMeasure, startMeasurement } from '../measure/start.ts'
 import type { Run } from '../run/run.ts'
-import { checkRun, startRun, type RunOptions } from '../run/start.ts'
-import {
-  checkTestbedRun,
-  startTestbedRun,
-  type TestbedRunOptions,
-} from '../run/start-testbed-run.ts'
-import type { TestbedRun } from '../run/testbed-run.ts'
+import { checkRun, startRun, type NamedRunOptions, type RunOptions } from '../run/start.ts'
 import { traceKinds, traceRoute, type Route, type TraceOptions } from '../run/traceroute.ts'
 import type { Session } from '../session.ts'
 import type { Files } from '@community-lab/contract/files'
@@ -202,31 +196,22 @@ export class Slice implements SliceHandle {
   }
 
   /**
-   * Start a program over SSH on every sliver, or on those in `on`. It goes on without this connection, but only this kernel has its run. What it writes to `/run/community-lab/measure` with
-   * `run="$COMMUNITY_LAB_RUN"` belongs to the run. Several programs can make one run: a server on one sliver, a client on another.
+   * Start a program on every sliver, or on those in `on`: a run. The nodes start it, all at one time if `startAt` says so, keep its output and its exit codes, and end it when
+   * its time is over, without a connection to them. What it writes to `/run/community-lab/measure` with `run="$COMMUNITY_LAB_RUN"` belongs to the run. Several `programs` can make one
+   * run: a server on one sliver, a client on another. `lab.runs.get(name)` gets it in any kernel. Asked for again with the same options, it is the same run.
    *
-   * @throws {@link LabError} LAB_COMMAND_FAILED when a sliver could not start it; LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN.
+   * @throws {@link LabError} LAB_RUN_EXISTS, LAB_RUN_TOO_MANY, LAB_RUN_TOO_LARGE, LAB_RUN_FILES_TOO_LARGE; LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN.
    */
   run(name: string, options: RunOptions): Promise<Run>
-  /**
-   * Start a run that belongs to the testbed: the nodes start its programs, also all at one time, keep their output and their exit codes, and end them when their time is
-   * over, without a connection to them. `lab.runs.get(name)` gets it in any kernel. Asked for again with the same options, it is the same run.
-   *
-   * @throws {@link LabError} LAB_RUN_EXISTS, LAB_RUN_TOO_MANY, LAB_RUN_TOO_LARGE; LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN.
-   */
-  run(options: TestbedRunOptions): Promise<TestbedRun>
-  async run(first: string | TestbedRunOptions, options?: RunOptions): Promise<Run | TestbedRun> {
-    if (typeof first === 'object' && options === undefined) {
-      checkTestbedRun(first)
-      return this.#onSlivers(first, (signal) =>
-        startTestbedRun(this.#session, this, { ...first, signal }),
-      )
-    }
+  run(options: NamedRunOptions): Promise<Run>
+  async run(first: string | NamedRunOptions, second?: RunOptions): Promise<Run> {
+    const isNamed = typeof first === 'object' && second === undefined
+    if (!isNamed) checkArgument('the options of run', second, anObject)
     // A call without types may give anything; what it gives is checked.
-    const given = options as RunOptions
-    checkRun(given)
-    return this.#onSlivers(given, (signal) =>
-      startRun(this.#session, this, { ...given, name: first as string, signal }),
+    const options = isNamed ? first : ({ ...second, name: first } as NamedRunOptions)
+    checkRun(options)
+    return this.#onSlivers(options, (signal) =>
+      startRun(this.#session, this, { ...options, signal }),
     )
   }
 
@@ -253,7 +238,7 @@ export class Slice implements SliceHandle {
   async measure<Name extends MeasurementName>(
     name: Name,
     options: Measurements[Name]['options'] & MeasureOptions,
-  ): Promise<TestbedRun<Measurements[Name]['tables']>> {
+  ): Promise<Run<Measurements[Name]['tables']>> {
     checkMeasure(name, options)
     return this.#onSlivers(options, (signal) =>
       startMeasurement(this.#session, this, { measurement: name, options, signal }),

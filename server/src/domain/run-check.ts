@@ -37,6 +37,11 @@ export function findRunIssues(
     const pointer = `/programs/${index}`
     if ((script === undefined) === (argv === undefined))
       issues.push({ pointer, message: 'must have either a script or an argv' })
+    if (script !== undefined && /^[^\n]*\r\n/u.test(script))
+      issues.push({
+        pointer: `${pointer}/script`,
+        message: 'has line ends of Windows (CR LF), which no shell reads; write it with LF alone',
+      })
     if (argv !== undefined && args !== undefined)
       issues.push({ pointer: `${pointer}/args`, message: 'is for a script; add it to argv' })
     for (const [at, nodeId] of on.entries()) {
@@ -110,12 +115,14 @@ function timeOf(time: string | null | undefined): number | null {
 /** Write programs so that those which are alike have the same text, whatever the order of their members. */
 function write(programs: readonly PlacedProgram[]): string {
   return JSON.stringify(
-    programs.map(({ script, argv, args = [], env = {}, on }) => [
+    programs.map(({ script, argv, args = [], env = {}, files_sha256: files, on }) => [
       script ?? null,
       argv ?? null,
       args,
       Object.entries(env).sort(([one], [other]) => (one < other ? -1 : 1)),
       [...on].sort((one, other) => one - other),
+      // Programs of before files are as they were.
+      ...(files === undefined ? [] : [files]),
     ]),
   )
 }

@@ -117,18 +117,30 @@ function readTargetRuns(tx: Db, nodeIds: readonly number[]) {
   return tx
     .selectFrom('run_parts')
     .innerJoin('runs', 'runs.id', 'run_parts.run_id')
-    .select(['node_id', 'run_id', 'slice_id', 'slice_instance_sn', 'instance_sn'])
+    .innerJoin('slices', 'slices.id', 'runs.slice_id')
+    .leftJoin('data_archives', (join) =>
+      join
+        .onRef('data_archives.group_id', '=', 'slices.group_id')
+        .on(
+          'data_archives.sha256',
+          '=',
+          sql<string>`runs.programs -> run_parts.program ->> 'files_sha256'`,
+        ),
+    )
+    .select(['run_parts.node_id', 'run_id', 'slice_id', 'slices.group_id'])
+    .select(['run_parts.slice_instance_sn', 'run_parts.instance_sn'])
+    .select(['data_archives.sha256 as files_sha256', 'size_bytes as files_size_bytes'])
     .select(['start_at', 'limit_ms', 'cancelled_on', 'points'])
     .select(sql<PlacedProgram>`runs.programs -> run_parts.program`.as('program'))
-    .where('node_id', '=', sql<number>`any(${nodeIds}::int[])`)
+    .where('run_parts.node_id', '=', sql<number>`any(${nodeIds}::int[])`)
     .where('run_parts.state', '!=', 'ended')
-    .orderBy('created_on')
+    .orderBy('runs.created_on')
     .orderBy('run_id')
     .execute()
 }
 
 function showRun(run: TargetRun): RunTarget {
-  const { on: _on, ...program } = run.program
+  const { on: _on, files_sha256: _files, ...program } = run.program
   const isCancelled = run.cancelled_on !== null
   return {
     id: run.run_id,
@@ -137,6 +149,15 @@ function showRun(run: TargetRun): RunTarget {
     instance_sn: run.instance_sn,
     // A program that must not run need not be sent.
     program: isCancelled ? {} : program,
+    ...(run.files_sha256 === null || isCancelled
+      ? {}
+      : {
+          files: {
+            uri: dataUri({ groupId: run.group_id, sha256: run.files_sha256 }),
+            sha256: run.files_sha256,
+            size_bytes: run.files_size_bytes ?? 0,
+          },
+        }),
     start_at: run.start_at?.toISOString() ?? null,
     limit_ms: run.limit_ms,
     is_cancelled: isCancelled,

@@ -136,6 +136,7 @@ it('a run goes on without the connection, and ends when all its rows have landed
       'for i in $(seq 1 100); do echo "step i=$i run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measure; usleep 10000; done; cat note; exit 4',
     files: { note: 'bye' },
   })
+  expect(world.uploads).toHaveLength(1)
   world.breakTunnels()
   world.breakStreams()
   const seen = await run.rows('step').take(1_000)
@@ -143,7 +144,7 @@ it('a run goes on without the connection, and ends when all its rows have landed
   expect(new Set(seen.map((row) => `${String(row['node'])} ${String(row['i'])}`)).size).toBe(200)
   const outcomes = await run.done()
   expect([outcomes.ok, ...outcomes.map(({ exitCode }) => exitCode)]).toEqual([false, 4, 4])
-  expect((await run.output()).map(({ stdout }) => stdout)).toEqual(['bye', 'bye'])
+  expect((await run.output()).map(({ text }) => text)).toEqual(['bye', 'bye'])
   const peer = 'n2'
   const rows =
     await run.sql`select node, count(*) as n, sum(i) as total, max(time) as last from step where node = ${peer} group by node`
@@ -153,17 +154,17 @@ it('a run goes on without the connection, and ends when all its rows have landed
 
 it('ends a run early, with all processes that it started', async () => {
   const run = await slice.run('long', { script: 'sleep 300 & sleep 300' })
-  expect((await run.cancel()).ok).toBe(true)
+  await run.cancel()
   expect((await run.done()).map(({ exitCode }) => exitCode)).toEqual([143, 143])
 })
 
 it('names the nodes on which a run has not ended', async () => {
-  const run = await slice.run('long', { script: 'sleep 300' })
+  const run = await slice.run('longer', { script: 'sleep 300' })
   const known = await run.done({ timeoutMs: 300 })
   expect(known.ok).toBe(false)
   expect(known.map(({ state, exitCode }) => [state, exitCode])).toEqual([
-    ['unfinished', null],
-    ['unfinished', null],
+    ['running', null],
+    ['running', null],
   ])
   expect(() => known.orThrow()).toThrow(/has not ended within 300 ms on n1, n2/u)
   await run.cancel()
@@ -196,7 +197,7 @@ it('writes a run’s samples as files with a manifest', async () => {
   const folder = await mkdtemp('/var/tmp/dataset-')
   await run.export(folder)
   const manifest = JSON.parse(await readFile(path.join(folder, 'manifest.json'), 'utf8')) as unknown
-  expect(manifest).toMatchObject({ run: run.id, slice: 'first', nodes: ['n1', 'n2'] })
+  expect(manifest).toMatchObject({ run: run.id, slice_id: 1, nodes: ['n1', 'n2'] })
   const step = (await readFile(path.join(folder, 'step.parquet'))).subarray(0, 4).toString()
   expect(step).toBe('PAR1')
   await rm(folder, { recursive: true })
@@ -293,13 +294,10 @@ it('runs one program on one sliver and another on the others, with arguments and
     ],
   })
   expect((await run.done()).ok).toBe(true)
-  expect((await run.output()).map(({ stdout }) => stdout)).toEqual([
-    'server a b x\n',
-    'n\nclient 5\n',
-  ])
+  expect((await run.output()).map(({ text }) => text)).toEqual(['server a b x\n', 'n\nclient 5\n'])
   const one = await slice.run('one', { on: slice.sliver('n2'), script: 'true' })
   expect((await one.done()).map(({ node }) => node)).toEqual(['n2'])
-  const twice = { programs: [{ on: 'n1', script: '' }, { script: '' }] }
+  const twice = { programs: [{ on: 'n1', script: 'true' }, { script: 'true' }] }
   await expect(slice.run('twice', twice)).rejects.toThrow(/two for the sliver on n1/u)
 })
 
@@ -316,7 +314,7 @@ it('reports lines that were not samples', async () => {
 
 it('does not report lines of a run that had ended as those of the next one in the same second', async () => {
   const wrong = { on: 'n1', script: 'echo "1 2 3" > /run/community-lab/measure; sleep 0.1' }
-  expect((await (await slice.run('wrong', wrong)).done())[0]?.rejected).toBe(1)
+  expect((await (await slice.run('also-wrong', wrong)).done())[0]?.rejected).toBe(1)
   const next = await slice.run('next', { on: 'n1', script: 'true' })
   expect((await next.done())[0]?.rejected).toBe(0)
 })

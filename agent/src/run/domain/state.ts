@@ -26,6 +26,8 @@ export interface RunEndNote {
   readonly lostBytes: number
   /** Whether the line `run_end` is in the sliver's FIFO, after the last sample of the program. */
   readonly hasEndRow: boolean
+  /** How many processes of the sliver the kernel has killed meanwhile because there was no memory left. */
+  readonly killed: number
 }
 
 const reasons = ['exited', 'limit', 'cancelled', 'sliver_ended', 'lost'] as const
@@ -59,7 +61,8 @@ function parseLine(line: string): Partial<RunProgress> {
       return {
         end: {
           ...{ timeUs: null, exitCode: null, signal: null, reason: 'failed' },
-          ...{ message: rest.join(' '), outputBytes: 0, lostBytes: 0, hasEndRow: false },
+          ...{ message: rest.join(' '), outputBytes: 0, lostBytes: 0 },
+          ...{ hasEndRow: false, killed: 0 },
         },
       }
     case 'ended':
@@ -70,14 +73,18 @@ function parseLine(line: string): Partial<RunProgress> {
 }
 
 function parseEnd(rest: readonly string[]): Partial<RunProgress> {
-  const [time, code, signal, found, bytes, lost, endRow] = rest
+  const [time, code, signal, found, bytes, lost, endRow, kills] = rest
   const reason = reasons.find((one) => one === found)
   const [timeUs, outputBytes, lostBytes] = [time, bytes, lost].map(Number)
   if (reason === undefined || endRow === undefined) return {}
   if (!isCount(timeUs) || !isCount(outputBytes) || !isCount(lostBytes)) return {}
   const numbers = { exitCode: maybeNumber(code), signal: maybeNumber(signal) }
   const hasEndRow = endRow === '1'
-  return { end: { timeUs, ...numbers, reason, message: null, outputBytes, lostBytes, hasEndRow } }
+  // A supervisor of an earlier version does not count them.
+  const killed = maybeNumber(kills) ?? 0
+  return {
+    end: { timeUs, ...numbers, reason, message: null, outputBytes, lostBytes, hasEndRow, killed },
+  }
 }
 
 function maybeNumber(text: string | undefined): number | null {

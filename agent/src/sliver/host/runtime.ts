@@ -39,6 +39,8 @@ export interface OciRuntime {
 
 /** The files of a process that is started in a running container. */
 export interface ExecFiles {
+  /** Whether it has file descriptor 3 of whoever runs the command. */
+  readonly keepsDescriptor?: boolean
   /** What to run: a `process` of the OCI runtime specification, as JSON. */
   readonly process: string
   readonly pid: string
@@ -105,8 +107,9 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
       // A runtime does not read cgroups when it starts a container. Source: crun, libcrun_container_start; runc, its own start.
       await runCommand(argv('start', name), { signal })
     },
-    execCommand(name, { process, pid, log }) {
-      const exec = ['exec', '--detach', '--pid-file', pid, '--process', process, name]
+    execCommand(name, { process, pid, log, keepsDescriptor = false }) {
+      const kept = keepsDescriptor ? ['--preserve-fds', '1'] : []
+      const exec = ['exec', '--detach', ...kept, '--pid-file', pid, '--process', process, name]
       const command = argv('--log', log, ...exec)
       return hidesCgroups ? withoutCgroups(true, command) : withEmptyRoot(places, command)
     },

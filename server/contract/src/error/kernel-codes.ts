@@ -135,16 +135,20 @@ export const kernelCodes = {
     0,
     false,
     (d) =>
-      `run ${d.run} was cut off on ${d.where.join(', ')}: its program ended with its sliver. What it measured until then is kept; start the run again for the rest`,
+      `run ${d.run} was cut off on ${d.where.join(', ')}. What it measured until then is kept; start the run again for the rest`,
   ),
   LAB_RUN_FAILED: code<{
     run: string
-    failed: readonly { readonly node: string; readonly exitCode: number }[]
+    failed: readonly {
+      readonly node: string
+      readonly exitCode: number | null
+      readonly why: string
+    }[]
   }>(
     0,
     false,
     (d) =>
-      `run ${d.run} failed on ${d.failed.map(({ node, exitCode }) => `${node} (exit code ${exitCode})`).join(', ')}; run.output() has what it printed`,
+      `run ${d.run} failed on ${d.failed.map(({ node, why }) => `${node} (${why})`).join(', ')}; run.output() has what it printed`,
   ),
   LAB_SQL_FAILED: code<{ reason: string; tables: readonly string[] }>(
     0,

@@ -39,11 +39,23 @@ export const runCodes = {
     (d) =>
       `slice ${d.slice} has a point ${d.point} of run ${d.run}, which differs: ${d.reason}; one table cannot hold both. Give the point or the field another name`,
   ),
+  LAB_RUN_FILES_TOO_LARGE: code<{ run: string; bytes: number; limitBytes: number }>(
+    422,
+    false,
+    (d) =>
+      `the files of a program of run ${d.run} have ${d.bytes} bytes as an archive, and may have ${d.limitBytes}; put what is large into the data of the slice (slices.ensure with data), which its slivers begin with`,
+  ),
+  LAB_RUN_GONE: code<{ run: string }>(
+    0,
+    false,
+    (d) =>
+      `run ${d.run} is not there any more: its slice was released or has expired. Its samples stay: run.rows, run.sql and run.export have them`,
+  ),
   LAB_RUN_UNKNOWN: code<{ run: string; slice: string | null; found: readonly string[] }>(
     0,
     false,
     (d) =>
-      `no run of the testbed that you can read has the name ${JSON.stringify(d.run)}${d.slice === null ? '' : ` in slice ${d.slice}`} (the latest: ${d.found.join(', ') || 'none'}); check the name, or whether its slice was released. A run that slice.run(name, …) or slice.measure has started is known to its kernel alone`,
+      `no run of the testbed that you can read has the name ${JSON.stringify(d.run)}${d.slice === null ? '' : ` in slice ${d.slice}`} (the latest: ${d.found.join(', ') || 'none'}); check the name, or whether its slice was released`,
   ),
   LAB_RUN_AMBIGUOUS: code<{ run: string; slices: readonly string[] }>(
     0,

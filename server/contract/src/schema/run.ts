@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { maxHelpCharacters, maxPointFields, maxPoints, maxUnitCharacters } from '../point/check.ts'
 import type { PointKind } from '../point/field.ts'
-import { Counter, Id, InputTime, nullable, Ref, SliverRef, Time } from './common.ts'
+import { Counter, Id, InputTime, nullable, Ref, Sha256, SliverRef, Time } from './common.ts'
 
 /** The most programs of one run. */
 export const maxRunPrograms = 16
@@ -17,6 +17,8 @@ export const maxUnendedRuns = 64
 export const maxEndedRuns = 200
 /** The most bytes of output of one run on one sliver that are kept: the first ones. What comes later is counted. */
 export const maxOutputBytes = 1024 * 1024
+/** The most bytes of the files of one program, as a tar archive. They are a data archive of the group, which nodes download before they start the program. */
+export const maxRunFilesBytes = 64 * 1024 * 1024
 /** The measurement of the output of runs. A row has a part of it: see {@link OutputRow}. */
 export const runOutputMeasurement = 'run_output'
 /** The longest limit of a run's time, in milliseconds: 30 days. */
@@ -44,6 +46,8 @@ export const RunProgram = Type.Object(
     ),
     argv: Type.Optional(Type.Array(text, { minItems: 1, maxItems: 256 })),
     args: Type.Optional(Type.Array(text, { maxItems: 256 })),
+    /** The SHA-256 of a data archive of the group, a tar file that is not compressed. It is unpacked into the program's folder before it begins. */
+    files_sha256: Type.Optional(Sha256),
     env: Type.Optional(
       Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }), text, {
         maxProperties: 100,
@@ -208,6 +212,14 @@ export const RunPrograms = Type.Object(
 )
 export type RunPrograms = Static<typeof RunPrograms>
 
+/** The archive of a program's files. */
+export const FilesTarget = Type.Object({
+  uri: Type.String({ description: 'a path on the server' }),
+  sha256: Sha256,
+  size_bytes: Type.Integer({ minimum: 0 }),
+})
+export type FilesTarget = Static<typeof FilesTarget>
+
 /** The target of a run on one sliver of a node. */
 export const RunTarget = Type.Object({
   id: RunId,
@@ -216,6 +228,8 @@ export const RunTarget = Type.Object({
   slice_instance_sn: Counter,
   instance_sn: Counter,
   program: RunProgram,
+  /** The archive of its files; null: it has none. */
+  files: Type.Optional(nullable(FilesTarget)),
   start_at: nullable(InputTime),
   limit_ms: nullable(Type.Integer({ minimum: 1, maximum: maxRunMs })),
   is_cancelled: Type.Boolean(),

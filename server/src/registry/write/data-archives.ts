@@ -17,12 +17,15 @@ const keptUnnamedMinutes = 60
 /** An archive that was not named for so long is removed when a new one of its group needs the room, in minutes. */
 const safeMinutes = 10
 
-/** An SQL condition of an archive: a slice or sliver of its group names it. */
+/** An SQL condition of an archive: a slice, a sliver or a run that has not ended, of its group, names it. */
 const isNamed = sql<boolean>`(
   exists (select from slices where slices.group_id = data_archives.group_id
     and slices.default_data_sha256 = data_archives.sha256)
   or exists (select from slivers join slices on slices.id = slivers.slice_id
-    where slices.group_id = data_archives.group_id and slivers.data_sha256 = data_archives.sha256))`
+    where slices.group_id = data_archives.group_id and slivers.data_sha256 = data_archives.sha256)
+  or exists (select from runs join slices on slices.id = runs.slice_id
+    where slices.group_id = data_archives.group_id and runs.ended_on is null
+    and runs.programs @> jsonb_build_array(jsonb_build_object('files_sha256', data_archives.sha256))))`
 
 /** Add an archive to those of a group, or note that it was uploaded again. @throws {@link LabError} LAB_DATA_QUOTA, LAB_NOT_FOUND. */
 export async function addArchive(
@@ -153,7 +156,7 @@ export async function hasArchive(db: Db, { groupId, sha256 }: ArchiveOfGroup): P
   return row !== undefined
 }
 
-/** Tell whether a node has a sliver with an archive. */
+/** Tell whether a node has a sliver with an archive, or a run that has not ended with one. */
 export async function usesArchive(
   db: Db,
   nodeId: number,
@@ -168,7 +171,19 @@ export async function usesArchive(
     .where(sql`coalesce(slivers.data_sha256, slices.default_data_sha256)`, '=', sha256)
     .limit(1)
     .executeTakeFirst()
-  return row !== undefined
+  if (row !== undefined) return true
+  const run = await db
+    .selectFrom('run_parts')
+    .innerJoin('runs', 'runs.id', 'run_parts.run_id')
+    .innerJoin('slices', 'slices.id', 'runs.slice_id')
+    .select('run_id')
+    .where('node_id', '=', nodeId)
+    .where('state', '!=', 'ended')
+    .where('group_id', '=', groupId)
+    .where(sql`runs.programs -> run_parts.program ->> 'files_sha256'`, '=', sha256)
+    .limit(1)
+    .executeTakeFirst()
+  return run !== undefined
 }
 
 /** Remove the archives that nobody has named for a while. */

@@ -6,6 +6,7 @@ import {
   maxOpenRunBytes,
   maxOpenRuns,
   maxRunBytes,
+  maxRunFilesBytes,
   maxUnendedRuns,
   path,
   routes,
@@ -26,6 +27,7 @@ import { currentActor } from '../actor.ts'
 import type { Change } from '../change.ts'
 import type { Db } from '../read/selection.ts'
 import type { RegistryStore } from '../store.ts'
+import { nameArchive } from './data-archives.ts'
 import { lockRow } from './lock-row.ts'
 import { readSlice } from './slices.ts'
 
@@ -48,7 +50,7 @@ export type DeclarePoints = (sliceId: number, points: readonly RunPoint[]) => Pr
 /**
  * Start a run, or return the one that was started by the same description.
  *
- * @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_INVALID, LAB_RUN_EXISTS, LAB_RUN_TOO_MANY, LAB_RUN_TOO_LARGE, LAB_POINT_CONFLICT.
+ * @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_INVALID, LAB_RUN_EXISTS, LAB_RUN_TOO_MANY, LAB_RUN_TOO_LARGE, LAB_RUN_FILES_TOO_LARGE, LAB_DATA_UNKNOWN, LAB_POINT_CONFLICT.
  */
 export async function createRun(
   store: RegistryStore,
@@ -84,6 +86,7 @@ export async function createRun(
     const bytes = countProgramBytes(wanted.programs)
     if (bytes > maxRunBytes)
       throw new LabError('LAB_RUN_TOO_LARGE', { run: wanted.name, bytes, limitBytes: maxRunBytes })
+    await nameFiles(change, slice.group.id, wanted)
     await requireRoom(tx, { sliceId, slice: slice.name, run: wanted.name, bytes })
     const refusal = await declare(sliceId, wanted.points ?? [])
     if (refusal !== null)
@@ -148,6 +151,26 @@ export async function cancelRun(store: RegistryStore, id: string): Promise<Run> 
     }
     return readRun(store, id, change.tx)
   })
+}
+
+/** Require that the group has the archives of the files of a run, which are kept from now on. @throws {@link LabError} LAB_DATA_UNKNOWN, LAB_RUN_FILES_TOO_LARGE. */
+async function nameFiles(
+  change: Change,
+  groupId: number,
+  { name, programs }: RunCreate,
+): Promise<void> {
+  for (const sha256 of new Set(programs.flatMap((program) => program.files_sha256 ?? []))) {
+    await nameArchive(change, { groupId, sha256 })
+    const { size_bytes: bytes } = await change.tx
+      .selectFrom('data_archives')
+      .select('size_bytes')
+      .where('group_id', '=', groupId)
+      .where('sha256', '=', sha256)
+      .executeTakeFirstOrThrow()
+    const limitBytes = maxRunFilesBytes
+    if (bytes > limitBytes)
+      throw new LabError('LAB_RUN_FILES_TOO_LARGE', { run: name, bytes, limitBytes })
+  }
 }
 
 async function findByName(tx: Db, sliceId: number, name: string) {

@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
 import process from 'node:process'
 import type { RunTarget } from '@community-lab/contract'
+import { packFiles } from '@community-lab/contract/files'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ownPlace } from '../../../support/place.ts'
 import { startAgent, type TestAgent } from '../sliver/world/agent.ts'
@@ -56,6 +59,45 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
       expect(end.has_end_row).toBe(true)
       const told = (await samplesOf(agent, run)).filter(({ name }) => name === 'run_end')
       expect(told.map(({ fields }) => fields['exit_code'])).toEqual([7])
+    })
+
+    test('a program has its files, and one that cannot begin, or that the kernel has killed, says why', async () => {
+      const archive = await packFiles(
+        { 'deep/say': '#!/bin/sh\necho "said $1"\n' },
+        { mode: 0o755 },
+      )
+      const uri = `${machine.dir}/files.tar`
+      await writeFile(uri, archive)
+      const sha256 = createHash('sha256').update(archive).digest('hex')
+      const files = { uri, sha256, size_bytes: archive.length }
+      const whole = aRun({ program: { argv: ['deep/say', 'it'] }, files })
+      const wrong = aRun({ program: { script: 'true' }, files: { ...files, uri: `${uri}.not` } })
+      const missing = aRun({ program: { script: '#!/usr/bin/python9\nprint(1)' } })
+      const absent = aRun({ program: { argv: ['no-such-tool'] } })
+      const hungry = aRun({ program: { script: 'head -c 500m /dev/zero | tail' } })
+      await aim(whole, missing, absent, hungry)
+      const end = await reaches(agent, whole, 'ended')
+      expect(end).toMatchObject({ reason: 'exited', exit_code: 0 })
+      expect(await outputOf(agent, whole, end.output_bytes)).toBe('said it\n')
+      const failed = async (run: RunTarget) => {
+        const now = async () => (await agent.runs()).find(({ id }) => id === run.id)
+        await expect.poll(async () => (await now())?.state, { timeout: 60_000 }).toBe('ended')
+        return now()
+      }
+      expect(await failed(missing)).toMatchObject({
+        reason: 'failed',
+        message: "the script's first line names /usr/bin/python9, which the sliver does not have",
+      })
+      expect(await failed(absent)).toMatchObject({
+        reason: 'failed',
+        message: 'the sliver has no program no-such-tool',
+      })
+      expect((await failed(hungry))?.message).toMatch(
+        /^the kernel has killed a process of the sliver meanwhile, because it had no memory left$/u,
+      )
+      await aim(wrong)
+      const problems = async () => (await agent.problems()).map(({ message }) => message).join()
+      await expect.poll(problems, { timeout: 60_000 }).toContain(wrong.id)
     })
 
     test('an agent that is killed and started again during a run has its output and its exit code, once', async () => {

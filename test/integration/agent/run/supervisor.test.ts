@@ -144,3 +144,14 @@ it('a program that writes fast takes little of the processor for its supervisor'
   await delay(1500)
   expect(((await usedMs()) - before) / (Date.now() - beganMs)).toBeLessThan(0.2)
 })
+
+it('a program that waits does not begin when the data of the node is replaced by a copy', async () => {
+  await using world = await makeWorld()
+  const child = world.start('true', { afterMs: 2_000 })
+  const ended = once(child, 'exit')
+  await world.hasNoted('started')
+  await rm(join(world.folder, 'lock'))
+  await writeFile(join(world.folder, 'lock'), '')
+  expect(await ended).toEqual([0, null])
+  expect(await world.state()).not.toContain('begun')
+})

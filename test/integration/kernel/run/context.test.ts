@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { afterEach, expect, it, vi } from 'vitest'
 import { takeCredentials } from '../../../../kernel/src/credentials/credentials.ts'
 import { ensureSshKey } from '../../../../kernel/src/credentials/ssh-key.ts'
-import { TestbedRun } from '../../../../kernel/src/run/testbed-run.ts'
+import { Run } from '../../../../kernel/src/run/run.ts'
 import { openSession } from '../../../../kernel/src/session.ts'
 import { startApp } from '../../server/telemetry/app.ts'
 import { aSample, fromNode, makeFolder } from '../../server/telemetry/world.ts'
@@ -55,7 +55,7 @@ it('joins the samples of a run with what its node measured last before each', as
   const parts = run.parts.map((part) => ({ ...part, ended_on: '2026-05-04T12:01:00Z' }))
   const slice = { ...run.slice, id: 3 }
   const made = { ...run, slice, parts, created_on: '2026-05-04T11:59:50Z' }
-  await using context = new TestbedRun(session, made).context()
+  await using context = new Run(session, made).context()
   const joined = await context.sql`
     select rtt_s, load1 from rtt asof left join context.node_health health
       on rtt.node = health.node and rtt.time >= health.time order by rtt_s`

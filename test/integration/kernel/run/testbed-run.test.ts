@@ -1,7 +1,15 @@
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bool, count, optional, point, text, type Run } from '@community-lab/contract'
 import type { Bundle } from '../../../../kernel/src/display/bundle.ts'
+import { takeCredentials } from '../../../../kernel/src/credentials/credentials.ts'
+import { ensureSshKey } from '../../../../kernel/src/credentials/ssh-key.ts'
 import type { Lab } from '../../../../kernel/src/lab.ts'
+import { SampleDatabase } from '../../../../kernel/src/run/database.ts'
+import type { Outcomes } from '../../../../kernel/src/run/outcome.ts'
+import { RunState } from '../../../../kernel/src/run/run-state.ts'
+import { waitForRun } from '../../../../kernel/src/run/wait-for-run.ts'
+import { openSession } from '../../../../kernel/src/session.ts'
 import { openLab } from '../world/lab.ts'
 import { aRun } from '../world/runs.ts'
 import { startWorld, type World } from '../world/testbed.ts'
@@ -25,15 +33,22 @@ function start(name: string): Run {
 
 describe('a run of the testbed', () => {
   it.each(['rows', 'done'] as const)(
-    'that is removed with its slice ends %s with an error',
+    'that is removed with its slice ends %s: it was cut off',
     async (call) => {
       const { id, name } = start(call)
       const run = await lab.runs.get(name)
-      const end = call === 'done' ? run.done() : run.rows('tick').take(1)
-      const failed = expect(end).rejects.toMatchObject({ code: 'LAB_NOT_FOUND' })
+      const end =
+        call === 'done'
+          ? run.done().then((outcomes) => outcomes.orThrow())
+          : run.rows('tick').take(1)
+      const failed = expect(end).rejects.toThrow(
+        `run ${name} was cut off on n1 (its slice was released or has expired)`,
+      )
       world.runs.delete(id)
       world.breakStreams()
       await failed
+      await expect(run.output()).rejects.toMatchObject({ code: 'LAB_RUN_GONE' })
+      await run.cancel()
     },
   )
 
@@ -50,7 +65,6 @@ describe('a run of the testbed', () => {
       await expect(run.output(which)).rejects.toMatchObject({
         message: `which is ${JSON.stringify(found)}; expected a sliver or node that run onOne is on: n1`,
       })
-    await expect(run.output(undefined as never)).rejects.toThrow('the sliver is undefined')
   })
 
   it('takes only variables that a shell can have', async () => {
@@ -104,5 +118,38 @@ describe('a run of the testbed', () => {
     ])
     await expect(run.live('tick', 'no function' as never)).rejects.toThrow('expected a function')
     expect(() => run.rows(5 as never)).toThrow('the measurement is 5')
+  })
+
+  it('gives up a node that is off once it was silent for a while, names it, and can be waited for again', async () => {
+    const silent = start('silent')
+    const part = silent.parts[0]
+    if (part === undefined) throw new Error('it has a part')
+    const other = { ...part, node: { ...part.node, id: 2, name: 'n2' } }
+    silent.parts.push({ ...other, sliver: { uri: '/api/slivers/1@2/', id: '1@2' } })
+    Object.assign(part, { state: 'ended', reason: 'exited', exit_code: 0 })
+    world.nodeStates.set('n2', 'offline')
+    const key = ensureSshKey(path.join(world.dir, 'keys'))
+    const session = openSession(takeCredentials({ url: world.url, token: 'right' }), key)
+    const state = new RunState(session, silent)
+    const database = new SampleDatabase(session, { scope: state.scope, run: silent.id })
+    const patience = { lookMs: 20, silentMs: 100 }
+    const { signal } = session
+    const wait = (timeoutMs?: number) =>
+      waitForRun(session, state, { timeoutMs, database, patience, signal })
+    const states = (outcomes: Outcomes) => outcomes.map((one) => [one.isComplete, one.silence])
+    expect(states(await wait())).toEqual([
+      [true, null],
+      [false, 'its node is offline'],
+    ])
+    // A wait with a limit waits that long, because the node may come back.
+    const limited = await wait(300)
+    expect(() => limited.orThrow()).toThrow(
+      'run silent has not ended within 300 ms on n2 (its node is offline)',
+    )
+    world.nodeStates.clear()
+    Object.assign(silent.parts[1] ?? {}, { state: 'ended', reason: 'exited', exit_code: 0 })
+    silent.ended_on = new Date().toISOString()
+    expect((await wait()).ok).toBe(true)
+    await session.close()
   })
 })

@@ -56,7 +56,7 @@ it('a name that no run can have, and two programs for a sliver, are refused befo
   const slice = await lab.slices.get('s0')
   const program = { script: 'true' }
   await expect(slice.run({ name: 'my run', programs: [program] })).rejects.toThrow(
-    /^name is "my run"; expected letters, digits/u,
+    /^the run's name is "my run"; expected letters, digits/u,
   )
   await expect(slice.run({ name: 'twice', programs: [program, program] })).rejects.toThrow(
     /^the programs of a run is two for the sliver on n1/u,

@@ -13,6 +13,7 @@ import {
   type Sliver as SliverObject,
 } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
+import type { Archives } from './data.ts'
 import type { DropbearSliver } from './sliver.ts'
 
 const aPart: Run['parts'][number] = {
@@ -55,6 +56,7 @@ export interface RunsWorld {
   readonly runs: Map<string, Run>
   readonly slivers: readonly DropbearSliver[]
   readonly objects: readonly SliverObject[]
+  readonly archives: Archives
   tell(event: object): void
 }
 
@@ -77,6 +79,7 @@ export function addRuns(app: FastifyInstance, world: RunsWorld): void {
   app.post<{ Body: RunCreate }>('/api/slices/1/runs/', ({ body }, reply) => {
     const known = [...runs.values()].find(({ name }) => name === body.name)
     if (known !== undefined) return known
+    for (const { files_sha256: files = null } of body.programs) world.archives.require(files)
     const run: Run = {
       ...aRun(body.name),
       limit_ms: body.limit_ms ?? null,
@@ -122,7 +125,9 @@ function startPart(world: RunsWorld, run: Run, { program, index, nodeId }: Start
   }
   run.parts.push(part)
   const own = { COMMUNITY_LAB_RUN: run.id, COMMUNITY_LAB_SLIVER: id }
-  const child = sliver.start(program, own)
+  const { files_sha256: files } = program
+  const archive = files === undefined ? null : world.archives.get(files)
+  const child = sliver.start(program, own, archive)
   const output: Buffer[] = []
   child.stdout?.on('data', (chunk: Buffer) => output.push(chunk))
   child.once('close', (code, signal) => {

@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import path from 'node:path'
@@ -16,7 +16,11 @@ export interface DropbearSliver {
   /** The file that receives the lines of its programs, beside a pipe at /run/community-lab/measure. */
   readonly measureFile: string
   /** Start a program as an agent does. Its processes are one group. */
-  start(program: RunProgram, env: Readonly<Record<string, string>>): ChildProcess
+  start(
+    program: RunProgram,
+    env: Readonly<Record<string, string>>,
+    files?: Buffer | null,
+  ): ChildProcess
   stop(): Promise<void>
 }
 
@@ -56,12 +60,14 @@ export async function startDropbear(dir: string): Promise<DropbearSliver> {
     port,
     hostKey,
     measureFile,
-    start({ script = '', argv, args = [], env: own = {} }, env) {
+    start({ script = '', argv, args = [], env: own = {} }, env, files = null) {
       const folder = `/tmp/community-lab/${env['COMMUNITY_LAB_RUN'] ?? ''}`
       const text = script.startsWith('#!') ? script : `#!/bin/sh\n${script}\n`
       const write = 'printf %s "$1" > .script && chmod 755 .script && shift'
+      if (files !== null) writeFileSync(path.join(home, 'files.tar'), files)
+      const unpack = files === null ? 'true' : 'tar -xf /root/files.tar'
       const begin = argv === undefined ? `${write} && exec ./.script "$@"` : 'exec "$@"'
-      const shell = `mkdir -p "$0" && cd "$0" && ${begin} </dev/null 2>&1`
+      const shell = `mkdir -p "$0" && cd "$0" && ${unpack} && ${begin} </dev/null 2>&1`
       const given = argv ?? [text, ...args]
       // The namespaces are those of the child of unshare, whose own pid namespace is the old one.
       const pid = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()

@@ -22,7 +22,7 @@ import {
 import Fastify, { type FastifyInstance } from 'fastify'
 import { spliceTunnel } from '../../../../server/src/tunnel/splice.ts'
 import { aNode } from '../../../support/node-object.ts'
-import { addData } from './data.ts'
+import { addData, type Archives } from './data.ts'
 import { sliverObject } from './objects.ts'
 import { addRuns } from './runs.ts'
 import { authorize, startDropbear, type DropbearSliver } from './sliver.ts'
@@ -124,8 +124,9 @@ export async function startWorld(
   app.addHook('preSerialization', (_request, _reply, document, done) => {
     done(null, rewrite(document))
   })
-  addObjects(app, world, homes)
-  addRuns(app, world)
+  const archives = addData(app, world.uploads)
+  addObjects(app, world, { homes, archives })
+  addRuns(app, { ...world, archives, tell: (event) => world.tell(event) })
   app.delete('/api/slices/1/', (_request, reply) => {
     world.releases++
     return reply.code(204).send()
@@ -179,8 +180,8 @@ const aQuota = { slices: 50, slivers: 1000, memory_mib: 131_072, disk_mib: 262_1
 
 function addObjects(
   app: FastifyInstance,
-  { objects, nodeStates, uploads }: World,
-  homes: readonly string[],
+  { objects, nodeStates }: World,
+  { homes, archives }: { readonly homes: readonly string[]; readonly archives: Archives },
 ): void {
   let expiresOn = '2030-01-01T00:00:00Z'
   let instanceSn = 1
@@ -210,9 +211,8 @@ function addObjects(
     await Promise.all(homes.map((home) => authorize(home, request.body.auth_token)))
     return { ...aUser, auth_tokens: [request.body.auth_token] }
   })
-  const requireData = addData(app, uploads)
   app.put<{ Body: SliceSpec }>(routes.sliceEnsure, ({ body }) => {
-    requireData(body.data_sha256 ?? null)
+    archives.require(body.data_sha256 ?? null)
     return { slice: slice(), slivers: objects }
   })
   const group = { uri: '/api/groups/1/', id: 1 }

@@ -13,6 +13,8 @@ import {
   type Run,
   type RunReport,
 } from '@community-lab/contract'
+import { packFiles } from '@community-lab/contract/files'
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readEvents } from '../world/events.ts'
 import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
@@ -154,6 +156,31 @@ describe('a run', () => {
       code: 'LAB_RUN_EXISTS',
       details: { run: 'hello', member: 'limit_ms' },
     })
+  })
+
+  it('has files that its group has uploaded: its nodes read them until it has ended, and no other node does', async () => {
+    await using world = await startWithSlice()
+    const archive = await packFiles({ probe: 'x' })
+    const sha256 = createHash('sha256').update(archive).digest('hex')
+    const withFiles = { ...hello, programs: [{ on: [1], script: './probe', files_sha256: sha256 }] }
+    const early = await start(world, withFiles)
+    expect(early.json()).toMatchObject({ title: 'LAB_DATA_UNKNOWN', details: { sha256 } })
+    const uri = path(routes.groupData, { id: 2, hash: sha256 })
+    const headers = { 'content-type': 'application/octet-stream' }
+    await world.ask(world.red, 'PUT', uri, { body: archive, headers })
+    const run = (await start(world, withFiles)).json<Run>()
+    const [target] = (await runsOfNode(world, 1)) ?? []
+    expect(target?.files).toEqual({ uri, sha256, size_bytes: archive.length })
+    expect(target?.program).toEqual({ script: './probe' })
+    const readsOf = async (): Promise<number[]> => {
+      const answers = world.nodes.map((token) => world.ask(token, 'GET', uri))
+      return (await Promise.all(answers)).map(({ statusCode }) => statusCode)
+    }
+    expect(await readsOf()).toEqual([200, 403])
+    await world.report(1, { runs: [ended(run.id, 1)] })
+    expect(await readsOf()).toEqual([403, 403])
+    const windows = await start(world, { name: 'w', programs: [{ on: [1], script: 'ls\r\nls' }] })
+    expect(windows.json<{ detail: string }>().detail).toContain('line ends of Windows')
   })
 
   it('is bounded by bytes and by number', async () => {

@@ -21,6 +21,7 @@ const known = (changes: Partial<RunStatus> = {}): RunStatus => ({
   sliver: '1@1',
   state: 'running',
   isSupervised: true,
+  hasFiles: false,
   isCancelling: false,
   isSent: false,
   recordedMs: nowMs,
@@ -99,4 +100,18 @@ it('no run is started on a sliver of which eight ended runs have output on the d
   )
   expect(kinds([aRun()], unsent)).toEqual([])
   expect(kinds([aRun()], unsent.slice(1))).toEqual(['supervise'])
+})
+
+it('a program with files starts when they are there, and not before', () => {
+  const files = { uri: '/api/groups/1/data/x', sha256: '0'.repeat(64), size_bytes: 10 }
+  const run = aRun({ files, start_at: new Date(nowMs + 3_600_000).toISOString() })
+  const waiting = known({ state: 'waiting', isSupervised: false })
+  // They are fetched at once, so that they are there at its time.
+  expect(kinds([run])).toEqual(['fetch'])
+  expect(kinds([run], [waiting])).toEqual(['fetch'])
+  expect(kinds([run], [{ ...waiting, hasFiles: true }])).toEqual([])
+  expect(kinds([{ ...run, start_at: null }], [{ ...waiting, hasFiles: true }])).toEqual([
+    'supervise',
+  ])
+  expect(kinds([{ ...run, is_cancelled: true }])).toEqual(['close cancelled'])
 })

@@ -12,8 +12,9 @@ it('the state of a run is read up to the last complete line', () => {
   expect(parseState(`${begun}ended 2000000 3 - exited 10 0 1`)).toEqual(known)
   expect(parseState(`${begun}ended 2000000 3 - exited 10 0 1\n`).end).toEqual({
     ...{ timeUs: 2_000_000, exitCode: 3, signal: null, reason: 'exited', message: null },
-    ...{ outputBytes: 10, lostBytes: 0, hasEndRow: true },
+    ...{ outputBytes: 10, lostBytes: 0, hasEndRow: true, killed: 0 },
   })
+  expect(parseState(`${begun}ended 2000000 - 9 exited 10 0 1 2\n`).end?.killed).toBe(2)
   expect(parseState(`${begun}ended 2 - 9 limit 10 5 0\n`).end).toMatchObject({
     ...{ exitCode: null, signal: 9, reason: 'limit', lostBytes: 5, hasEndRow: false },
   })

@@ -10,7 +10,7 @@ it('shows no more of a line than a sentence can hold, whatever it contains', () 
   expect(excerpt('x'.repeat(512))).toMatch(/^"x+…$/u)
 })
 
-it('counts no line that was refused before the end of the last run, in the second in which the next one began', () => {
+it('counts the lines that were refused between the start of a run, by the clock of the node, and the row of its end', () => {
   const at = (ms: number): Date => new Date(1_700_000_000_000 + ms)
   const loss = {
     kind: 'rejected',
@@ -18,8 +18,12 @@ it('counts no line that was refused before the end of the last run, in the secon
     lines: 3,
     reason: 'no sample',
     line: 'x',
+    landed: 5,
   } as const
-  const part = { sliver: { id: '1@1' }, startedS: 1_700_000_000, follows: at(350) }
-  expect(lossesOf([{ ...loss, time: at(300) }], part, null).rejected).toBe(0)
-  expect(lossesOf([{ ...loss, time: at(400) }], part, null).rejected).toBe(3)
+  const count = (ms: number, endLanded: number | null): number =>
+    lossesOf([{ ...loss, time: at(ms) }], { sliver: '1@1', startedAt: at(350), endLanded }).rejected
+  expect(count(300, null)).toBe(0)
+  expect(count(400, null)).toBe(3)
+  expect(count(400, 6)).toBe(3)
+  expect(count(400, 4)).toBe(0)
 })

@@ -1,0 +1,101 @@
+import { LabError, path, routes, Run as RunObject, sliceScope } from '@community-lab/contract'
+import type { Session } from '../session.ts'
+import { anySignal } from '../wait/signal.ts'
+import { followEndRows, followRun } from './follow-run.ts'
+import type { Known } from './outcome.ts'
+
+/** Samples without a run count as those of a run from so long before it was asked for, because a node's clock may be behind, to so long after its end. In milliseconds. */
+const marginMs = 60_000
+
+/** What a kernel knows of a run. */
+export class RunState {
+  readonly id: string
+  /** The scope of its measurements. */
+  readonly scope: string
+  readonly #session: Session
+  /** Where the row that follows the last sample of a sliver landed, by sliver. */
+  readonly endLanded = new Map<string, number>()
+  #object: RunObject
+  #isGone = false
+
+  constructor(session: Session, object: RunObject) {
+    this.#session = session
+    this.#object = object
+    this.id = object.id
+    this.scope = sliceScope(object.slice.id)
+  }
+
+  /** The run as last read. */
+  get object(): RunObject {
+    return this.#object
+  }
+
+  get from(): Date {
+    return new Date(new Date(this.#object.created_on).getTime() - marginMs)
+  }
+
+  /** undefined: it has not ended. */
+  get to(): Date | undefined {
+    const { ended_on: endedOn } = this.#object
+    return endedOn === null ? undefined : new Date(new Date(endedOn).getTime() + marginMs)
+  }
+
+  known(): Known {
+    const parts = new Map(this.#object.parts.map((part) => [part.sliver.id, part]))
+    return {
+      run: this.#object,
+      isGone: this.#isGone,
+      hasLanded: (sliver) => parts.get(sliver)?.has_end_row !== true || this.endLanded.has(sliver),
+    }
+  }
+
+  /** Read the run. @throws {@link LabError} LAB_RUN_GONE. */
+  async refresh(signal: AbortSignal): Promise<void> {
+    try {
+      this.#object = await this.#session.http.ask(RunObject, this.#path(routes.run), { signal })
+    } catch (error) {
+      if (!LabError.is(error, 'LAB_NOT_FOUND')) throw error
+      this.#isGone = true
+      throw new LabError('LAB_RUN_GONE', { run: this.#object.name }, { cause: error })
+    }
+  }
+
+  /** Ask to end it. One that is gone has ended. */
+  async cancel(signal: AbortSignal): Promise<void> {
+    try {
+      const request = { method: 'POST', signal } as const
+      this.#object = await this.#session.http.ask(RunObject, this.#path(routes.runCancel), request)
+    } catch (error) {
+      if (!LabError.is(error, 'LAB_NOT_FOUND')) throw error
+      this.#isGone = true
+    }
+  }
+
+  /** Wait until it has ended on all slivers and its samples are at the server, or until it was removed with its slice. */
+  async waitUntilLanded(signal: AbortSignal): Promise<void> {
+    const { scope, id, endLanded } = this
+    const stop = new AbortController()
+    const until = anySignal(signal, stop.signal)
+    // The rows are read from the beginning, so that who is waited for is known at any time.
+    const rows = followEndRows(this.#session, { scope, run: id, landed: endLanded, signal: until })
+    try {
+      await followRun(this.#session, id, {
+        signal: until,
+        take: (object) => {
+          this.#object = object
+          return object.ended_on !== null
+        },
+      })
+      await rows.have(this.#object)
+    } catch (error) {
+      if (!LabError.is(error, 'LAB_NOT_FOUND')) throw error
+      this.#isGone = true
+    } finally {
+      stop.abort()
+    }
+  }
+
+  #path(route: string): string {
+    return path(route, { id: this.id })
+  }
+}

@@ -1,0 +1,77 @@
+import { orAborted, anySignal, timeoutSignal } from '../wait/signal.ts'
+import type { Session } from '../session.ts'
+import type { SampleDatabase } from './database.ts'
+import { lossesOf, readLosses, type PartLosses } from './losses.ts'
+import { describeParts, type Outcomes } from './outcome.ts'
+import { createProgress, showProblems } from './progress.ts'
+import type { RunState } from './run-state.ts'
+import { defaultPatience, watchSilence, type Patience, type Silences } from './silence.ts'
+
+/** Options of {@link waitForRun}. */
+export interface RunWait {
+  /** undefined: while one of its slivers can still report. */
+  readonly timeoutMs: number | undefined
+  readonly database: SampleDatabase
+  readonly signal: AbortSignal
+  readonly patience?: Patience
+}
+
+/** Wait for the end of a run, show what is waited for, and return what became of it. See `Run.done`. */
+export async function waitForRun(
+  session: Session,
+  state: RunState,
+  { timeoutMs, database, signal: caller, patience = defaultPatience }: RunWait,
+): Promise<Outcomes> {
+  const { name, slice } = state.object
+  const timeout = timeoutSignal(timeoutMs ?? Infinity)
+  const began = performance.now()
+  const progress = createProgress(name)
+  const stop = new AbortController()
+  const until = anySignal(caller, timeout ?? undefined, stop.signal)
+  let silences: Silences = new Map()
+  const now = (): Outcomes => describeParts({ ...state.known(), silences })
+  const silent = watchSilence(session, {
+    sliceId: slice.id,
+    waiting: () => now().filter(({ isComplete }) => !isComplete),
+    tell(found) {
+      silences = found
+      progress.tell(now())
+    },
+    // A wait with a time limit waits that long for nodes that are off.
+    patience: timeoutMs === undefined ? patience : { ...patience, silentMs: Infinity },
+    signal: until,
+  })
+  const landed = state.waitUntilLanded(until)
+  // When `until` is aborted, both reject. The wait reports the reason.
+  silent.catch(() => undefined)
+  landed.catch(() => undefined)
+  try {
+    await orAborted(Promise.race([landed, silent]), until)
+  } catch (error) {
+    if (caller.aborted || timeout?.aborted !== true) throw error
+  } finally {
+    stop.abort()
+  }
+  progress.end(now())
+  const waitedMs = timeoutMs ?? Math.round(performance.now() - began)
+  const losses = await orAborted(readPartLosses(state, database, now()), caller)
+  const outcomes = describeParts({ ...state.known(), silences, losses, waitedMs })
+  showProblems(name, outcomes)
+  return outcomes
+}
+
+/** Read the lost lines of each sliver; null when the server cannot be reached. */
+async function readPartLosses(
+  state: RunState,
+  database: SampleDatabase,
+  outcomes: Outcomes,
+): Promise<ReadonlyMap<string, PartLosses> | null> {
+  const losses = await readLosses(database)
+  if (losses === null) return null
+  return new Map(
+    outcomes.map(({ sliver, startedAt }) => {
+      const endLanded = state.endLanded.get(sliver) ?? null
+      return [sliver, lossesOf(losses, { sliver, startedAt, endLanded })]
+    }),
+  )
+}
