@@ -43,11 +43,19 @@ export function createClockTables(
   { isWhole }: { readonly isWhole: boolean },
 ): readonly string[] {
   const select = `select time::timestamptz as time, node_id, landed, boot_id, ${fields.join(', ')} from ${source}`
+  const landed = '(select coalesce(max(landed), 0) from testbed.clock)'
   return [
     'create schema if not exists testbed',
     isWhole
+      ? 'create or replace table testbed.settled (node_id integer, until timestamptz)'
+      : // A clock that was set back far begins with times before those that it had.
+        `create or replace table testbed.settled as
+         select node_id, least(known.last, news.first) - interval 1 second as until
+         from (select node_id, max(time) as last from testbed.clock group by node_id) known
+         left join (select node_id, min(time::timestamptz) as first from ${source} where landed > ${landed} group by node_id) news using (node_id)`,
+    isWhole
       ? `create or replace table testbed.clock as ${select}`
-      : `insert into testbed.clock by name ${select} where landed > (select coalesce(max(landed), 0) from testbed.clock)`,
+      : `insert into testbed.clock by name ${select} where landed > ${landed}`,
     `create or replace table testbed.step as
      select node_id, time - to_microseconds((moved_s * 1e6)::bigint) as found,
        time - to_microseconds(((moved_s + unsure_s) * 1e6)::bigint) as good
@@ -60,17 +68,21 @@ export function createClockTables(
  *
  * Of each row's node, it takes the last row of `clock` before the row, and the first one after it, when that belongs to the same epoch. Each says in which interval the offset was
  * at the time of the row: its own interval, moved by the drift, and wider by the error of the drift. The truth is in both, so it is in what they have in common.
- * A row that nothing is known of keeps the node's time, and has no error.
+ * A row that nothing is known of keeps the node's time, and has no error. Rows that were corrected before, and whose node has told nothing of its clock since, stay as they are.
  */
 export function correctTimes(table: string): string {
   const name = quoteIdentifier(table)
   return `
 with beside as (
-  select r.rowid as id, r.time_node as told, r.sliver,
+  select r.id, r.time_node as told, r.sliver,
     epoch_us(r.time_node) - epoch_us(p.time) as after_us, epoch_us(n.time) - epoch_us(r.time_node) as before_us,
     p, case when n.epoch = p.epoch and n.boot_id = p.boot_id then n end as n,
     coalesce(s.good < r.time_node, false) as is_step
-  from ${name} r
+  from (
+    from ${name} left join testbed.settled using (node_id)
+    select ${name}.rowid as id, node_id, time_node, sliver
+    where clock_step is null or until is null or time_node >= until
+  ) r
   asof left join testbed.clock p on r.node_id = p.node_id and r.time_node >= p.time
   asof left join testbed.clock n on r.node_id = n.node_id and r.time_node < n.time
   asof left join testbed.step s on r.node_id = s.node_id and r.time_node <= s.found

@@ -46,12 +46,16 @@ async function correct(
     return `(make_timestamptz(${timeUs}), ${nodeId}, ${index + 1}, '${boot}', ${numbers.map((number) => (number === 'NaN' ? 'null::double' : `${number}::double`)).join(', ')})`
   })
   const source = `(values ${values.join(', ')}) as v(time, node_id, landed, boot_id, ${columns.join(', ')})`
-  for (const sql of createClockTables(source, { isWhole: true })) await connection.run(sql)
+  // The first half has landed when the samples are corrected first, and the rest later.
+  const half = `(select * from ${source} where landed <= ${Math.ceil(clock.length / 2)})`
+  for (const sql of createClockTables(half, { isWhole: true })) await connection.run(sql)
   await connection.run(
     `create or replace table s as select make_timestamptz(us) as time, id as node_id, null::varchar as sliver, make_timestamptz(us) as time_node,
        null::double as time_error_s, null::double as clock_offset_s, null::double as clock_error_s, null::boolean as clock_step
      from (values ${samples.map(({ timeUs, nodeId = 1 }) => `(${timeUs}::bigint, ${nodeId})`).join(', ')}) as v(us, id)`,
   )
+  await connection.run(correctTimes('s'))
+  for (const sql of createClockTables(source, { isWhole: false })) await connection.run(sql)
   await connection.run(correctTimes('s'))
   const reader = await connection.runAndReadAll(
     'select epoch_us(time), time_error_s, clock_offset_s, clock_step, epoch_us(time_node) from s',
