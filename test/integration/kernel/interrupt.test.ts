@@ -95,6 +95,7 @@ const calls: Readonly<Record<string, () => Promise<unknown>>> = {
   'Sliver.download': () => slice.sliver('n1').download('/tmp/waits/x', path.join(dir, 'x')),
   'Run.done': () => run.done(),
   'Run.rows': () => run.rows('never').take(1),
+  'Run.live': () => run.live('never', () => 'nothing'),
   'Run.sql': () => run.sql`select 1`,
   'Run.parquet': () => run.parquet('never', path.join(dir, 'never.parquet')),
   'Run.export': () => run.export(path.join(dir, 'export')),
@@ -116,7 +117,9 @@ const calls: Readonly<Record<string, () => Promise<unknown>>> = {
 }
 /** Calls that do not wait, or that end what they belong to. */
 const others = new Set([
-  ...['Lab.health', 'Lab.virtual', 'Lab.close', 'Slice.sliver', 'Run.close', 'HealthSamples.close'],
+  ...['Lab.health', 'Lab.virtual', 'Lab.close', 'Slice.sliver', 'Run.close', 'Run.context'],
+  'HealthSamples.close',
+  ,
 ])
 
 describe('an interrupt', () => {
@@ -145,7 +148,7 @@ describe('an interrupt', () => {
     async (name) => {
       await slice.upload({ x: '' }, '/tmp/waits')
       // All other calls wait for a server or a sliver that does not answer.
-      const waitsByItself = /\.(sh|exec)$|^Run\.(done|rows)/u.test(name)
+      const waitsByItself = /\.(sh|exec)$|^Run\.(done|rows|live)/u.test(name)
       const asksSliver = /^(Slice|Sliver)\.(upload|download|read|traceroute)/u.test(name)
       if (asksSliver) world.breakTunnels()
       if (asksSliver) await eventually(isReached)
