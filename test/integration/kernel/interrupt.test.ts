@@ -119,7 +119,6 @@ const calls: Readonly<Record<string, () => Promise<unknown>>> = {
 const others = new Set([
   ...['Lab.health', 'Lab.virtual', 'Lab.close', 'Slice.sliver', 'Run.close', 'Run.context'],
   'HealthSamples.close',
-  ,
 ])
 
 describe('an interrupt', () => {
