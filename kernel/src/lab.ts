@@ -31,7 +31,7 @@ export class Lab {
     this.sshKeyPath = key.path
   }
 
-  /** What the nodes measure of themselves. Default: from one hour ago on. */
+  /** What the nodes measure of themselves. Default: from one hour ago on. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
   health(options: HealthOptions = {}): Promise<HealthSamples> {
     return Promise.resolve(options).then((given) => new HealthSamples(this.#session, given))
   }

@@ -1,5 +1,5 @@
 import { LabError } from '@community-lab/contract'
-import type { Kind } from '../argument.ts'
+import { checkArgument, type Kind } from '../argument.ts'
 import { chooseSlivers } from '../run/start.ts'
 import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
 import type { Sliver } from '../sliver/sliver.ts'
@@ -21,13 +21,20 @@ export interface Ends {
   readonly pairs: readonly (readonly [from: Sliver, to: Sliver])[]
 }
 
-export const anyone: Kind = { expected: 'slivers or nodes', is: (value) => value !== null }
+/** Slivers that must be chosen: nothing and an empty list are refused, where a run's `on` would mean all. */
+export const anyone: Kind = {
+  expected: "slivers or names of nodes, one at least; 'all': every sliver of the slice",
+  is: (value) =>
+    value !== null && value !== undefined && !(Array.isArray(value) && value.length === 0),
+}
 
 /** The most samples per second of one measurement in one sliver, and on all slivers together. Source: what agents take from a sliver (5,000) and the server from a slice (10,000), with room for other programs. */
 const maxRate = { sliver: 2_500, slice: 5_000 }
 
-/** Choose the ends of a measurement. @throws {@link LabError} LAB_ARGUMENT_INVALID when nobody has another sliver to send to; LAB_SLIVER_UNKNOWN. */
+/** Choose the ends of a measurement. @throws {@link LabError} LAB_ARGUMENT_INVALID when one is missing, or nobody has another sliver to send to; LAB_SLIVER_UNKNOWN. */
 export function chooseEnds(slice: SliceHandle, { from, to }: EndsOptions): Ends {
+  checkArgument('from', from, anyone)
+  checkArgument('to', to, anyone)
   const targets = chooseSlivers(slice, to)
   const sources = chooseSlivers(slice, from).filter((source) =>
     targets.some(({ id }) => id !== source.id),

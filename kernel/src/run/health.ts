@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { LabError } from '@community-lab/contract'
 import {
   checkArgument,
   checkOptions,
@@ -23,14 +24,23 @@ import { fetchPublishedDays, type PublishedDays } from './published-days.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import type { Row, SqlValue } from './value.ts'
 
-/** The period. Default: from one hour ago on. */
+/** The period. */
 export interface HealthOptions {
+  /** Default: one hour before `to`, or before now. */
   readonly from?: Date
+  /** Default: no end. */
   readonly to?: Date
 }
 
 const scope = 'node'
 const defaultSpanMs = 3_600_000
+
+/** Require that a period ends after it begins. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+function requireOrder(from: Date, to: Date): void {
+  if (to > from) return
+  const expected = `a time after from, ${from.toISOString()}`
+  throw new LabError('LAB_ARGUMENT_INVALID', { argument: 'to', found: to.toISOString(), expected })
+}
 
 /**
  * What the nodes measure of themselves. The finished days of the period come from the public dataset: their files are kept on this machine, and have also `node_states` and
@@ -43,7 +53,8 @@ export class HealthSamples {
 
   constructor(session: Session, options: HealthOptions = {}) {
     checkOptions('health', options, { from: date, to: date })
-    const from = options.from ?? new Date(Date.now() - defaultSpanMs)
+    const from = options.from ?? new Date((options.to?.getTime() ?? Date.now()) - defaultSpanMs)
+    if (options.to !== undefined) requireOrder(from, options.to)
     this.#session = session
     const to = options.to === undefined ? {} : { to: options.to }
     const until = options.to === undefined ? 'on' : `to ${formatTime(options.to)}`

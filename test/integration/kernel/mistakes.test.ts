@@ -270,6 +270,10 @@ const mistakes: Mistakes = {
     () => lab.health({ from: new Date('x') }),
     /^from is a Date that is no time/u,
   ],
+  'health that ends before it begins': [
+    () => lab.health({ from: new Date('2026-03-02'), to: new Date('2026-03-01') }),
+    /^to is 2026-03-01T00:00:00.000Z; expected a time after from, 2026-03-02T00:00:00.000Z/u,
+  ],
 }
 
 const all: Mistakes = { ...mistakes, ...unsendable, ...unchecked }

@@ -131,6 +131,8 @@ function startPart(world: RunsWorld, run: Run, { program, index, nodeId }: Start
   const output: Buffer[] = []
   child.stdout?.on('data', (chunk: Buffer) => output.push(chunk))
   child.once('close', (code, signal) => {
+    // The test is over.
+    if (sliver.isStopped) return
     const text = Buffer.concat(output).toString()
     const row = { run: run.id, at_byte: 0, text }
     const lines = [

@@ -22,6 +22,8 @@ export interface DropbearSliver {
     files?: Buffer | null,
   ): ChildProcess
   stop(): Promise<void>
+  /** Whether it was stopped. Its programs are killed with it, and nothing starts in it any more. */
+  readonly isStopped: boolean
 }
 
 /** Start a sliver. It accepts the keys of the file `authorizedKeys`, which may be written later. Needs root, dropbear and busybox. */
@@ -77,6 +79,9 @@ export async function startDropbear(dir: string): Promise<DropbearSliver> {
         detached: true,
         env: { ...process.env, ...own, ...env },
       })
+    },
+    get isStopped() {
+      return child.killed || child.exitCode !== null || child.signalCode !== null
     },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return

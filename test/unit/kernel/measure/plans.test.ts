@@ -65,10 +65,23 @@ it('refuses what is out of range, in words, before anything starts', () => {
   const { rtt, throughput, path, capture } = measurements
   const oneWay = measurements['one-way']
   const week = 7 * 86_400_000
+  // What a variable that was not set is in a cell that casts.
+  const missing = undefined as unknown as string
   const refused: readonly [() => unknown, RegExp][] = [
     [() => rtt.plan(slice, { ...pair, everyMs: 1, forMs: 1_000 }), /from 2 to 3600000/u],
     [() => rtt.plan(slice, { ...pair, everyMs: 1_000, forMs: week + 1 }), /forMs/u],
     [() => rtt.plan(slice, { from: 'n1', to: 'n1', everyMs: 9, forMs: 9 }), /another sliver/u],
+    [
+      () => rtt.plan(slice, { ...pair, to: missing, everyMs: 9, forMs: 9 }),
+      /^to is undefined; expected .*'all'/u,
+    ],
+    [() => throughput.plan(slice, { ...pair, from: missing }), /^from is undefined/u],
+    [
+      () => path.plan(slice, { from: [], to: 'n1', everyMs: 99_999, forMs: 99_999 }),
+      /^from is \[\]/u,
+    ],
+    [() => capture.plan(slice, { on: missing, forMs: 1_000 }), /^on is undefined/u],
+    [() => capture.plan(slice, { on: [], forMs: 1_000 }), /^on is \[\]/u],
     [() => oneWay.plan(slice, { ...pair, everyMs: 60_001, forMs: 99_000 }), /from 2 to 60000/u],
     [() => throughput.plan(slice, { ...pair, protocol: 'udp' }), /rateMbps, which udp needs/u],
     [() => path.plan(slice, { ...pair, everyMs: 9_999, forMs: 9_999 }), /from 10000/u],
