@@ -60,9 +60,9 @@ export async function measureLive(rounds: number): Promise<void> {
 async function measureOnce(): Promise<Delays> {
   const dir = await mkdtemp(join(tmpdir(), 'lab-live-'))
   try {
-    await using server = await startOurs(join(dir, 'store'))
-    await using agents = await startAgents(dir, server.port)
-    void agents
+    await using parts = new AsyncDisposableStack()
+    const server = parts.use(await startOurs(join(dir, 'store')))
+    parts.use(await startAgents(dir, server.port))
     const writers = Array.from({ length: slivers }, (_, index) => {
       const fifo = join(dir, `node-${index + 1}`, 'measure', 'measure')
       return spawn(

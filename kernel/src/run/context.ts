@@ -1,10 +1,10 @@
 import { inspect } from 'node:util'
 import type { Run } from '@community-lab/contract'
-import { sliceScope } from '@community-lab/contract'
 import type { Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import { SampleDatabase } from './database.ts'
 import { fetchPublishedDays } from './published-days.ts'
+import type { RunState } from './run-state.ts'
 import type { Row, SqlValue } from './value.ts'
 
 /** How long before and after a run the context reaches, in milliseconds: the rows before a sample tell what was when it was taken. */
@@ -18,18 +18,14 @@ export class RunContext {
   readonly #database: SampleDatabase
   readonly #name: string
 
-  constructor(session: Session, run: Run) {
-    this.#name = run.name
-    const { from, to } = periodOf(run, Date.now())
-    this.#database = new SampleDatabase(session, {
-      scope: sliceScope(run.slice.id),
-      run: run.id,
-      context: {
-        scope: 'node',
-        from,
-        to,
-        published: (signal) => fetchPublishedDays(session, { from, to, signal }),
-      },
+  constructor(session: Session, state: RunState) {
+    this.#name = state.object.name
+    const { from, to } = periodOf(state.object, Date.now())
+    this.#database = new SampleDatabase(session, state.selection(), {
+      scope: 'node',
+      from,
+      to,
+      published: (signal) => fetchPublishedDays(session, { from, to, signal }),
     })
   }
 

@@ -32,11 +32,6 @@ export interface WrittenTable {
   }[]
 }
 
-/** The samples of a database, and those of a second one in it, which queries call `context`. */
-export interface DatabaseSelection extends Selection {
-  readonly context?: Selection
-}
-
 interface OpenDatabase {
   readonly connection: DuckDBConnection
   readonly tables: SampleTables
@@ -53,14 +48,17 @@ interface OpenDatabase {
  */
 export class SampleDatabase {
   readonly #session: Session
-  readonly #selection: DatabaseSelection
+  readonly #selection: Selection
+  readonly #context: Selection | null
   #open: Promise<OpenDatabase> | null = null
   #closing = new AbortController()
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(session: Session, selection: DatabaseSelection) {
+  /** `context`: the samples of a second database in it, which queries call `context`. */
+  constructor(session: Session, selection: Selection, context: Selection | null = null) {
     this.#session = session
     this.#selection = selection
+    this.#context = context
     session.onClose(() => this.close())
   }
 
@@ -171,7 +169,7 @@ export class SampleDatabase {
   }
 
   #opened(): Promise<OpenDatabase> {
-    const open = this.#open ?? openDatabase(this.#session, this.#selection)
+    const open = this.#open ?? openDatabase(this.#session, this.#selection, this.#context)
     this.#open = open
     open.catch(() => {
       // The next call opens it again.
@@ -247,7 +245,11 @@ function namesOf({ tables, context }: OpenDatabase): readonly (readonly [string,
   return [...tables.all, ...others]
 }
 
-async function openDatabase(session: Session, selection: DatabaseSelection): Promise<OpenDatabase> {
+async function openDatabase(
+  session: Session,
+  selection: Selection,
+  context: Selection | null,
+): Promise<OpenDatabase> {
   // The folder to which DuckDB spills what does not fit into memory. Its default is the notebook's folder.
   const scratch = await makeScratch()
   // Two threads, because the machine of a notebook has other work too.
@@ -273,7 +275,7 @@ async function openDatabase(session: Session, selection: DatabaseSelection): Pro
   return {
     connection,
     tables: new SampleTables(session, selection, connection),
-    context: selection.context === undefined ? null : await openContext(selection.context),
+    context: context === null ? null : await openContext(context),
     async close() {
       contextConnection?.closeSync()
       connection.closeSync()

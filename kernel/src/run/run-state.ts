@@ -3,6 +3,8 @@ import type { Session } from '../session.ts'
 import { anySignal } from '../wait/signal.ts'
 import { followEndRows, followRun } from './follow-run.ts'
 import type { Known } from './outcome.ts'
+import { tablesOfPoints } from './point-tables.ts'
+import type { Selection } from './sample-tables.ts'
 
 /** Samples without a run count as those of a run from so long before it was asked for, because a node's clock may be behind, to so long after its end. In milliseconds. */
 const marginMs = 60_000
@@ -30,14 +32,19 @@ export class RunState {
     return this.#object
   }
 
-  get from(): Date {
-    return new Date(new Date(this.#object.created_on).getTime() - marginMs)
-  }
-
-  /** undefined: it has not ended. */
-  get to(): Date | undefined {
-    const { ended_on: endedOn } = this.#object
-    return endedOn === null ? undefined : new Date(new Date(endedOn).getTime() + marginMs)
+  /** The samples of the run, with the tables that it declares. Those that a program wrote without a run are selected by time, to its end once that is known. */
+  selection(): Selection {
+    const { id, scope } = this
+    const { created_on: createdOn, points = [] } = this.#object
+    const endedOn = (): string | null => this.#object.ended_on
+    return {
+      ...{ scope, run: id, tables: tablesOfPoints(points) },
+      from: new Date(Date.parse(createdOn) - marginMs),
+      get to() {
+        const end = endedOn()
+        return end === null ? undefined : new Date(Date.parse(end) + marginMs)
+      },
+    }
   }
 
   known(): Known {

@@ -50,18 +50,10 @@ export class Run<Tables extends object = object> {
   readonly #tables: Readonly<Record<string, DeclaredColumns>>
 
   constructor(session: Session, object: RunObject) {
-    const tables = tablesOfPoints(object.points ?? [])
-    const state = new RunState(session, object)
     this.#session = session
-    this.#state = state
-    this.#tables = tables
-    const { scope, id } = state
-    this.#database = new SampleDatabase(session, {
-      ...{ scope, run: id, tables, from: state.from },
-      get to() {
-        return state.to
-      },
-    })
+    this.#state = new RunState(session, object)
+    this.#tables = tablesOfPoints(object.points ?? [])
+    this.#database = new SampleDatabase(session, this.#state.selection())
   }
 
   /** The id: the column `run` of its samples, and COMMUNITY_LAB_RUN in its programs. */
@@ -247,7 +239,7 @@ export class Run<Tables extends object = object> {
 
   /** Return the samples of the run together with the health, links and routes of the nodes in its time. */
   context(): RunContext {
-    return new RunContext(this.#session, this.#state.object)
+    return new RunContext(this.#session, this.#state)
   }
 
   /** Close the run's database, which frees memory. The run goes on, and a later query fetches its samples again. */

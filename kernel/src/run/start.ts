@@ -97,7 +97,6 @@ export function checkRun(options: NamedRunOptions): void {
   checkArgument('the options of run', options, anObject)
   checkArgument("the run's name", options.name, runName)
   checkOptions('run', options, { ...runKinds, ...(isSeveral ? { programs } : programKinds) })
-  checkArgument("the run's name", options.name, runName)
   checkRunPoints(options.points ?? [])
   if (isSeveral) checkArgument('programs', options.programs, programs)
   for (const program of programsOf(options)) {

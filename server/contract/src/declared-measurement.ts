@@ -19,6 +19,7 @@ const traffic = (direction: 'receive' | 'transmit'): DeclaredFields => ({
  *
  * A row with `step_s` says that the wall clock was set, by so many seconds; `unsure_s` before that was found, it had not been yet. The time of samples
  * has moved by `moved_s` with it. Rows of one `epoch` are of one boot without a step, and only these may be used together.
+ * `boot_id` is Linux's id of the boot, and `monotonic_s` the node's monotonic clock at the `time` of the row.
  */
 export const clockMeasurement = 'clock'
 

@@ -44,14 +44,13 @@ const makers: Readonly<Record<string, string>> = {
   ratio: `ratio('…')`,
 }
 
-/** The measurements of agent and server, and columns of each table that are no fields. */
+/** The measurements of agent and server. */
 const agentMeasurements: readonly string[] = [
   rejectedMeasurement,
   droppedMeasurement,
   runEndMeasurement,
   'run_output',
 ]
-const otherColumns: readonly string[] = ['run', 'time_error_s']
 
 /** A declaration that is to be checked. It may come from anywhere. */
 export interface MaybePoint {
@@ -103,7 +102,7 @@ export function countPointBytes(points: readonly MaybePoint[]): number {
 function checkField(field: string, declared: unknown): string | null {
   const problem = checkFieldName(field)
   if (problem !== null) return problem
-  if (otherColumns.includes(field)) return `field name ${field} is that of a column of each table`
+  if (field === 'run') return 'field name run is that of a column of each table'
   if (!isField(declared))
     return `field ${field} is no declaration such as seconds('round trip'), bool() or text()`
   const { kind, unit, help } = declared

@@ -13,7 +13,7 @@ export interface Point<Name extends string = string, Fields extends PointFields 
 
 /** The columns that a row of every measurement has, besides those of its fields. */
 export interface PointRow {
-  /** When the node received the line, by its clock. */
+  /** When the node received the line. In live rows by its own clock; in queries and exports by the server's, corrected. */
   readonly time: Date
   readonly node: string
   readonly node_id: number

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { afterEach, expect, it, vi } from 'vitest'
+import { count, integer, optional, point, seconds } from '@community-lab/contract'
 import { takeCredentials } from '../../../../kernel/src/credentials/credentials.ts'
 import { ensureSshKey } from '../../../../kernel/src/credentials/ssh-key.ts'
 import { Run } from '../../../../kernel/src/run/run.ts'
@@ -50,11 +51,25 @@ it('joins the samples of a run with what its node measured last before each', as
         sliver: '3@1',
         fields: { run: 'other', rtt_s: 3 },
       }),
+      ...[-3600, 14].map((s, index) =>
+        aSample(7 + index, {
+          name: 'without_run',
+          timeUs: at(s),
+          scope,
+          sliver: '3@1',
+          fields: { value: s },
+        }),
+      ),
     ]),
   )
   const parts = run.parts.map((part) => ({ ...part, ended_on: '2026-05-04T12:01:00Z' }))
   const slice = { ...run.slice, id: 3 }
-  const made = { ...run, slice, parts, created_on: '2026-05-04T11:59:50Z' }
+  const points = [
+    point('rtt', { rtt_s: seconds(), seq_no: optional(integer()) }),
+    point('later', { n: count() }),
+  ]
+  const ended = '2026-05-04T12:01:00Z'
+  const made = { ...run, slice, parts, points, created_on: '2026-05-04T11:59:50Z', ended_on: ended }
   await using context = new Run(session, made).context()
   const joined = await context.sql`
     select rtt_s, load1 from rtt asof left join context.node_health health
@@ -63,10 +78,18 @@ it('joins the samples of a run with what its node measured last before each', as
     { rtt_s: 1, load1: 0.5 },
     { rtt_s: 2, load1: 7 },
   ])
-  expect(await context.tables()).toEqual([
-    { name: 'rtt', rows: 2 },
-    { name: 'context.node_health', rows: 2 },
-  ])
+  // What is in a run's own database is here, too: declared columns, and samples without a run of its time alone.
+  expect(await context.sql`select value from without_run`).toEqual([{ value: 14 }])
+  expect(await context.sql`select n from later`).toEqual([])
+  expect(await context.sql`select any_value(seq_no) as seq_no from rtt`).toEqual([{ seq_no: null }])
+  const tables = await context.tables()
+  expect(new Map(tables.map(({ name, rows }) => [name, rows]))).toEqual(
+    new Map([
+      ['rtt', 2],
+      ['without_run', 1],
+      ['context.node_health', 2],
+    ]),
+  )
   await expect(context.sql`from context.node_helth`).rejects.toThrow('context.node_health')
   await session.close()
 })
