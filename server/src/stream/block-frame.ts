@@ -32,7 +32,7 @@ export function readBlockFrame(bytes: Uint8Array): BlockFrame | { readonly reaso
 
 /** The shapes that are defined on a connection: what the server has to know of them before it reads their values. */
 export interface ShapeBook {
-  /** Note a definition of so many bytes. Returns the reason when there are too many. */
+  /** Note a definition of so many bytes. Returns the reason when it has a field twice, or when there are too many. */
   define(frame: ShapeFrame, bytes: number): string | null
   /** Return the number of the first that is not defined; null when all are. */
   missing(numbers: readonly number[]): number | null
@@ -45,7 +45,10 @@ export function createShapeBook(nodeSource: string): ShapeBook {
   const known = new Map<number, { readonly bytes: number; readonly isOfNode: boolean }>()
   let held = 0
   return {
-    define({ number, source }, bytes) {
+    define({ number, source, fields }, bytes) {
+      // Two columns of a field would be written into one.
+      if (new Set(fields.map(([field]) => field)).size < fields.length)
+        return `shape ${number} has a field twice`
       held += bytes - (known.get(number)?.bytes ?? 0)
       known.set(number, { bytes, isOfNode: source === nodeSource })
       return held > maxShapesBytes || known.size > maxShapes

@@ -11,8 +11,8 @@ export interface Texts {
 
 /** How many times as long as a column its texts may be when each row has its own. So a short message never becomes a large amount of rows. */
 const mostExpansion = 64
-/** Texts of all rows together may have this many bytes in any case. */
-const freeBytes = 64 * 1024
+/** Texts of all rows together may have this many characters in any case. `writeBlocks` ends a block of several samples at a third of 256 KiB of them. */
+const freeCharacters = 96 * 1024
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -66,7 +66,7 @@ function checkRows(
     if (text === undefined) return 'a row has a text that is not in the dictionary'
     characters += text.length
   }
-  return characters > freeBytes + mostExpansion * ownBytes ? 'its texts are too long' : null
+  return characters > freeCharacters + mostExpansion * ownBytes ? 'its texts are too long' : null
 }
 
 function read(bytes: Uint8Array, at: number, length: number): string | null {

@@ -50,7 +50,9 @@ export function appendBlock(
     const column = section.columns[index]
     const kind = kinds[index]
     if (column === undefined || kind === undefined) continue
-    const buffer = fields.get(column.field[0])?.[kind]
+    const buffers = fields.get(column.field[0])
+    // A later sample of the same commit may have made integers of the column, which holds all whole numbers then.
+    const buffer = buffers?.[kind] ?? (kind === 'number' ? buffers?.integer : undefined)
     if (buffer === undefined) continue
     putColumn(buffer, memory, column, rows)
     buffer.mark(at, until)

@@ -33,7 +33,6 @@ export class ColumnBuffer {
   readonly bytes: Uint8Array
   readonly #words: Uint32Array
   readonly #isValid = new Uint32Array(chunkRows / 32)
-  #filled = 0
   /** The rows of each text that is too long to be in place. */
   readonly #long = new Map<string, number[]>()
 
@@ -47,7 +46,6 @@ export class ColumnBuffer {
 
   /** Note that rows from one to before another have values. */
   mark(from: number, until: number): void {
-    this.#filled += until - from
     for (let row = from; row < until; row++)
       this.#isValid[row >> 5] = (this.#isValid[row >> 5] ?? 0) | (1 << (row & 31))
   }
@@ -95,7 +93,7 @@ export class ColumnBuffer {
     if (this.#long.size > 0) this.#assignLong(vector, rows)
     const { buffer } = this.bytes as Uint8Array<ArrayBuffer>
     duckdb.copy_data_to_vector(vector, 0, buffer, 0, rows * valueBytes[this.type])
-    if (this.#filled < rows) {
+    if (!this.#hasAll(rows)) {
       duckdb.vector_ensure_validity_writable(vector)
       const words = 2 * Math.ceil(rows / 64)
       duckdb.copy_data_to_vector_validity(vector, 0, this.#isValid.buffer, 0, 4 * words)
@@ -106,8 +104,17 @@ export class ColumnBuffer {
   /** Forget what was written. */
   reset(): void {
     this.#isValid.fill(0)
-    this.#filled = 0
     this.#long.clear()
+  }
+
+  /** Tell whether all rows have values. They are looked at and not counted: a row of stale memory must never be taken for a value. */
+  #hasAll(rows: number): boolean {
+    for (let word = 0; 32 * word < rows; word++) {
+      const inWord = Math.min(32, rows - 32 * word)
+      if ((this.#isValid[word] ?? 0) !== (inWord === 32 ? 0xffff_ffff : 2 ** inWord - 1))
+        return false
+    }
+    return true
   }
 
   /** Let the vector keep each long text once, and refer to it in all of its rows. */

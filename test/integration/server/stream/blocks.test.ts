@@ -192,4 +192,35 @@ describe('samples in blocks', () => {
     const rows = await readAll(server.app.telemetry, 'rtt', 'slice-3')
     expect(rows.map(({ n }) => n)).toEqual([1, 2, 3, 4])
   })
+
+  it('with a field twice in a shape are refused: rows without a value would have had memory of others', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    using agent = new Agent(server, 1)
+    await agent.greet()
+    const fields = [
+      ['rtt_s', 'number'],
+      ['rtt_s', 'number'],
+    ]
+    agent.sendText({ type: 'shape', number: 0, source: '3@1', name: 'rtt', fields })
+    expect(await agent.closed).toEqual([1002, 'shape 0 has a field twice'])
+  })
+
+  it('keep whole numbers whose column becomes one of integers in the same commit', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    using agent = new Agent(server, 1)
+    await agent.greet()
+    const at = (bytes: FieldValue) => ({
+      time_us: 1,
+      source: '3@1',
+      name: 'flow',
+      fields: { bytes },
+    })
+    const large = { number: '18446744073709551615' }
+    await agent.send([at(1)])
+    await agent.send([at(2), at(3), at(large)])
+    const rows = await readAll(server.app.telemetry, 'flow', 'slice-3')
+    expect(rows.map(({ bytes }) => bytes)).toEqual([1, 2, 3, large])
+  })
 })

@@ -92,6 +92,25 @@ describe('blocks of columns', () => {
     for (const block of written.blocks) expect(readBlockHead(block)).not.toBeNull()
   })
 
+  it('can be read also when many samples have the same text', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 2_000 }),
+        fc.integer({ min: 0, max: 500 }),
+        (rows, length) => {
+          const given = Array.from({ length: rows }, (_, at) => ({
+            time_us: at,
+            source: '3@1',
+            name: 'log',
+            fields: { line: 'x'.repeat(length) },
+          }))
+          expect(readAll(writeBlocks(given))).toEqual(given)
+        },
+      ),
+      { numRuns: 100, examples: [[500, 174]] },
+    )
+  })
+
   it('take an eighth of the same samples as JSON, at most', () => {
     const given = Array.from({ length: 500 }, (_, at) => ({
       time_us: 1_700_000_000_000_000 + 1000 * at,
