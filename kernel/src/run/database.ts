@@ -3,17 +3,15 @@ import { createReadStream } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { LabError, messageOf } from '@community-lab/contract'
-import { BIGINT, DOUBLE, DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
 import { checkArgument, localFile, words } from '../argument.ts'
 import { asTable, type Shown } from '../display/table.ts'
 import { localPath } from '@community-lab/contract/files'
 import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
 import { anySignal, orAborted } from '../wait/signal.ts'
-import { buildQuery, type Query } from './query.ts'
-import { readResult, resultColumns } from './result.ts'
-import { makeScratch } from './scratch.ts'
+import { interruptible, openMemory, runQuery, type QueryOptions } from './duckdb.ts'
+import { buildQuery } from './query.ts'
 import { SampleTables, type SampleTable, type Selection } from './sample-tables.ts'
 import { quoteIdentifier, quoteText } from './sql-quote.ts'
 import type { Row, SqlValue } from './value.ts'
@@ -79,7 +77,7 @@ export class SampleDatabase {
     values: readonly SqlValue[],
   ): Promise<Shown<T>> {
     const query = buildQuery(strings, values)
-    return this.#enqueue((open, signal) => runQuery<T>(open, query, signal))
+    return this.#enqueue((open, signal) => runQuery<T>(open.connection, query, asked(open, signal)))
   }
 
   /** Return the rows of a measurement whose `landed` is greater than the given one, in that order; none when the measurement does not exist. */
@@ -87,7 +85,7 @@ export class SampleDatabase {
     return this.#enqueue(async (open, signal) => {
       if (!open.tables.all.has(name)) return []
       const sql = `from ${quoteIdentifier(name)} where landed > ${landed} order by landed`
-      return runQuery<Row>(open, { sql, values: [], types: [] }, signal)
+      return runQuery<Row>(open.connection, { sql, values: [], types: [] }, asked(open, signal))
     })
   }
 
@@ -97,7 +95,7 @@ export class SampleDatabase {
     return this.#enqueue(async (open, signal) => {
       const table = quoteIdentifier(name)
       const run = <T extends object>(sql: string): Promise<Shown<T>> =>
-        runQuery<T>(open, { sql, values: [], types: [] }, signal)
+        runQuery<T>(open.connection, { sql, values: [], types: [] }, asked(open, signal))
       const columns = await run<{ column_name: string; column_type: string }>(`describe ${table}`)
       const hasLanded = columns.some(({ column_name: column }) => column === 'landed')
       await mkdir(path.dirname(path.resolve(file)), { recursive: true })
@@ -179,62 +177,8 @@ export class SampleDatabase {
   }
 }
 
-/** Run a statement that ends when the signal is aborted. */
-async function interruptible<T>(
-  connection: DuckDBConnection,
-  signal: AbortSignal,
-  work: () => Promise<T>,
-): Promise<T> {
-  const interrupt = (): void => connection.interrupt()
-  signal.addEventListener('abort', interrupt)
-  try {
-    return await work()
-  } finally {
-    signal.removeEventListener('abort', interrupt)
-  }
-}
-
-async function runQuery<T extends object>(
-  open: OpenDatabase,
-  query: Query,
-  signal: AbortSignal,
-): Promise<Shown<T>> {
-  const { sql, values, types } = query
-  try {
-    const result = await open.connection.stream(sql, values, types)
-    const columns = resultColumns(result)
-    const rows = await readResult<T>(result, signal)
-    // The author of the query declares the type of a row. It cannot be checked here.
-    return asTable(rows, () =>
-      columns.map((name) => ({ name, value: (row: T): unknown => Reflect.get(row, name) })),
-    )
-  } catch (cause) {
-    signal.throwIfAborted()
-    if (LabError.is(cause)) throw cause
-    const said = messageOf(cause)
-    const reason = withHint(said, query)
-    throw new LabError(
-      'LAB_SQL_FAILED',
-      { reason, tables: namesOf(open).map(([name]) => name) },
-      { cause },
-    )
-  }
-}
-
-/**
- * Return DuckDB's message, without suggestions of its own system tables. Where a number is compared with a time, such as Date.now(), or a text has double
- * quotes, add what to write instead.
- */
-function withHint(message: string, { sql, types }: Query): string {
-  const said = message.replace(/\nDid you mean "pg_\w+"\?/u, '')
-  const [, text] = /^Binder Error: Referenced column "([^"]*)" not found/u.exec(said) ?? []
-  if (text !== undefined && sql.includes(`"${text}"`))
-    return `${said}\nDouble quotes are for names of columns; write the text as '${text}'`
-  const isMixed =
-    /\b(?:TIMESTAMP|DATE)\b[^\n]*\b(?:BIGINT|DOUBLE)\b|\b(?:BIGINT|DOUBLE)\b[^\n]*\b(?:TIMESTAMP|DATE)\b/u
-  const hasNumber = types.some((type) => type === BIGINT || type === DOUBLE)
-  if (!hasNumber || !isMixed.test(said)) return said
-  return `${said}\nA time is a Date, not a number: write \${new Date(…)} in place of milliseconds`
+function asked(open: OpenDatabase, signal: AbortSignal): QueryOptions {
+  return { signal, tables: () => namesOf(open).map(([name]) => name) }
 }
 
 /** The tables by the names that queries have for them. */
@@ -250,24 +194,14 @@ async function openDatabase(
   selection: Selection,
   context: Selection | null,
 ): Promise<OpenDatabase> {
-  // The folder to which DuckDB spills what does not fit into memory. Its default is the notebook's folder.
-  const scratch = await makeScratch()
-  // Two threads, because the machine of a notebook has other work too.
-  const instance = await DuckDBInstance.create(':memory:', {
-    threads: '2',
-    temp_directory: scratch.folder,
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  })
-  const connection = await instance.connect()
-  // Days and hours then mean the same on every machine.
-  await connection.run(`set global TimeZone = 'UTC'`)
+  const memory = await openMemory()
+  const { connection } = memory
   let contextConnection: DuckDBConnection | null = null
 
   /** A database beside the first: both may have tables of the same names. */
   async function openContext(beside: Selection): Promise<SampleTables> {
     await connection.run(`attach ':memory:' as context`)
-    contextConnection = await instance.connect()
+    contextConnection = await memory.connect()
     await contextConnection.run('use context')
     return new SampleTables(session, beside, contextConnection)
   }
@@ -278,9 +212,7 @@ async function openDatabase(
     context: context === null ? null : await openContext(context),
     async close() {
       contextConnection?.closeSync()
-      connection.closeSync()
-      instance.closeSync()
-      await scratch.remove()
+      await memory.close()
     },
   }
 }

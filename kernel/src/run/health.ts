@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { LabError } from '@community-lab/contract'
+import { LabError, nodeMeasurements, pointColumnTypes } from '@community-lab/contract'
 import {
   checkArgument,
   checkOptions,
@@ -34,6 +34,15 @@ export interface HealthOptions {
 
 const scope = 'node'
 const defaultSpanMs = 3_600_000
+/** What nodes measure has its table also while there is no sample of it: a query then has no rows, and does not fail. */
+const tables = Object.fromEntries(
+  Object.entries(nodeMeasurements).map(([name, fields]) => [
+    name,
+    Object.fromEntries(
+      Object.entries(fields).map(([field, kind]) => [field, pointColumnTypes[kind]] as const),
+    ),
+  ]),
+)
 
 /** Require that a period ends after it begins. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
 function requireOrder(from: Date, to: Date): void {
@@ -61,7 +70,7 @@ export class HealthSamples {
     this.#period = `from ${formatTime(from)} ${until}`
     const published = (signal: AbortSignal): Promise<PublishedDays> =>
       fetchPublishedDays(session, { from, to: options.to ?? new Date(), signal })
-    this.#database = new SampleDatabase(session, { scope, from, ...to, published })
+    this.#database = new SampleDatabase(session, { scope, from, ...to, published, tables })
   }
 
   /** Run a query in their database (DuckDB), which has a table for each measurement, such as `node_health`. See `Run.sql`. */

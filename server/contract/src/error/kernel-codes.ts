@@ -150,6 +150,12 @@ export const kernelCodes = {
     (d) =>
       `run ${d.run} failed on ${d.failed.map(({ node, why }) => `${node} (${why})`).join(', ')}; run.output() has what it printed`,
   ),
+  LAB_DATASET_INVALID: code<{ folder: string; reason: string }>(
+    0,
+    false,
+    (d) =>
+      `${d.folder} cannot be used as a dataset: ${d.reason}; a dataset is a folder with manifest.json and the Parquet files that it names, as export() writes it. Export it or fetch it again`,
+  ),
   LAB_SQL_FAILED: code<{ reason: string; tables: readonly string[] }>(
     0,
     false,

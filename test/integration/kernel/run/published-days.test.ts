@@ -144,4 +144,6 @@ it('reads everything from the store when nothing is published', async () => {
   await world.add(12)
   await using health = new HealthSamples(world.session, { from, to })
   expect(await hoursOf(health)).toEqual([12])
+  // What nobody has measured yet has its table, with its columns.
+  expect(await health.sql`select sliver_id, cpu_seconds_total from sliver_health`).toEqual([])
 })
