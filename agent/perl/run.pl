@@ -21,7 +21,7 @@ use POSIX ();
 #                ended TIME CODE SIGNAL REASON BYTES LOST END_ROW KILLED
 #                                            how it has ended; '-' stands for no code or signal. REASON: exited, limit, cancelled, sliver_ended, or lost
 #                                            when something else than the agent has ended this process by SIGTERM, as a host does that shuts down. BYTES
-#                                            of its output are in 'output', and LOST were not kept. END_ROW is 1 when the line 'run_end' is in the FIFO
+#                                            of its output are in 'output', and LOST were not kept. END_ROW is 1 when the line 'run_end' is in the FIFO.
 #                                            KILLED processes of the sliver were killed by the kernel meanwhile because there was no memory left
 #                failed MESSAGE              it could not be started
 #              A line without a newline at its end was not written completely, and counts as absent. The next supervisor removes it.

@@ -26,7 +26,7 @@ export const runCodes = {
     422,
     false,
     (d) =>
-      `the programs of run ${d.run} have ${d.bytes} bytes, and may have ${d.limitBytes} beside those of the slice's other runs that have not ended; put what is large into the data archive of the slice`,
+      `the programs of run ${d.run} have ${d.bytes} bytes, and may have ${d.limitBytes} beside those of the slice's other runs that have not ended; put what is large into the files of a program (in a notebook: files: { 'name': text })`,
   ),
   LAB_POINT_INVALID: code<{ point: string; reason: string }>(
     0,

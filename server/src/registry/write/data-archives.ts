@@ -12,7 +12,7 @@ const maxArchives = 200
 /** How much they may take on the server's disk, in bytes. */
 const maxGroupDataBytes = 4 * 1024 ** 3
 const mib = 1024 ** 2
-/** An archive that no slice or sliver names is kept for so long, in minutes, because its sender names it only after the upload. */
+/** An archive that no slice, sliver or run names is kept for so long, in minutes, because its sender names it only after the upload. */
 const keptUnnamedMinutes = 60
 /** An archive that was not named for so long is removed when a new one of its group needs the room, in minutes. */
 const safeMinutes = 10
