@@ -30,7 +30,7 @@ export interface CaptureOptions extends MeasureOptions {
 }
 
 /** The file in each sliver, in the folder of the run: `/tmp/community-lab/<id of the run>/capture.pcap`. */
-export const captureFile = 'capture.pcap'
+const captureFile = 'capture.pcap'
 
 const capturePoint = point('capture', {
   at_s: seconds('the second, since 1970, by the clock of the node'),

@@ -72,7 +72,7 @@ export async function fetchPublishedDays(
 }
 
 /** Choose the days of a period: from its first one on, as long as none is missing. What comes after a missing day is read from the store. */
-export function chooseDays(
+function chooseDays(
   days: readonly PublishedDay[],
   { from, to }: { readonly from: Date; readonly to: Date },
 ): readonly PublishedDay[] {

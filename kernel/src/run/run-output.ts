@@ -116,7 +116,7 @@ async function waitForOutput(
 }
 
 /** Join rows of output in the order of their positions, up to the first gap. */
-export function joinOutput(rows: readonly Row[]): Buffer {
+function joinOutput(rows: readonly Row[]): Buffer {
   const parts = rows
     .map((row) => ({ at: Number(row['at_byte']), bytes: bytesOf(row) }))
     .sort((one, other) => one.at - other.at)

@@ -95,7 +95,7 @@ export function checkPoints(points: readonly MaybePoint[]): string | null {
 }
 
 /** Count the bytes of points as JSON in UTF-8. */
-export function countPointBytes(points: readonly MaybePoint[]): number {
+function countPointBytes(points: readonly MaybePoint[]): number {
   return new TextEncoder().encode(JSON.stringify(points)).length
 }
 

@@ -4,7 +4,7 @@ import type { PointKind } from '../point/field.ts'
 import { Counter, Id, InputTime, nullable, Ref, Sha256, SliverRef, Time } from './common.ts'
 
 /** The most programs of one run. */
-export const maxRunPrograms = 16
+const maxRunPrograms = 16
 /** The most UTF-8 bytes of the programs of one run: scripts, arguments and environments. Its nodes get them with their targets. */
 export const maxRunBytes = 65_536
 /** The most bytes of the programs of all runs of one slice that have not ended. */

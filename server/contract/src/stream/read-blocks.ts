@@ -259,7 +259,7 @@ export function entryAt({ bytes }: BlockMemory, { width, at }: Texts, row: numbe
 }
 
 /** Return the value of a row in a column of integers. */
-export function integerAt(memory: BlockMemory, { at }: Column, row: number): bigint {
+function integerAt(memory: BlockMemory, { at }: Column, row: number): bigint {
   return readInteger(memory, at + integerBytes * row)
 }
 

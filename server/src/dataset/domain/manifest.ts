@@ -73,7 +73,7 @@ export function listed(manifest: HealthManifest): PublishedDay {
 }
 
 /** Return the name of a day (UTC). */
-export function dayOf(ms: number): string {
+function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10)
 }
 

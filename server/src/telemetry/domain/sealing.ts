@@ -178,7 +178,7 @@ export function fieldsOfFile(
 }
 
 /** Return the kind of the values in a column of a sealed file. Numbers that all have few decimals are exact decimals there; see `encoding.ts`. */
-export function kindOfSealed(type: string): FieldKind {
+function kindOfSealed(type: string): FieldKind {
   if (type === 'BIGINT' || type === 'DECIMAL(38,0)') return 'integer'
   if (type === 'DOUBLE' || type.startsWith('DECIMAL(18,')) return 'number'
   return type === 'BOOLEAN' ? 'boolean' : 'text'

@@ -140,7 +140,7 @@ export async function loadSealedFiles(
 const entryVersion = 1
 
 /** Write an entry of the manifest as JSON. */
-export function formatEntry({ fault: _, ...entry }: SealedFile): string {
+function formatEntry({ fault: _, ...entry }: SealedFile): string {
   return JSON.stringify({ version: entryVersion, ...entry })
 }
 

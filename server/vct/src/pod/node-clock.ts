@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { VctClock } from '@community-lab/contract'
 import { writeWhole } from '@community-lab/contract/host'
 import { Value } from 'typebox/value'
@@ -38,7 +38,8 @@ export function createNodeClock(path: string): VirtualNodeClock {
     async start() {
       const { drift_ppm: driftPpm } = wanted
       running = { drift_ppm: driftPpm, since_us: Number(process.hrtime.bigint() / 1000n) }
-      if (wanted.ahead_s !== 0 || driftPpm !== 0) await write()
+      // A file that is there may have another rate, of an earlier start.
+      if (existsSync(path)) await write()
     },
   }
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterEach, expect, it, vi } from 'vitest'
-import { count, integer, optional, point, seconds } from '@community-lab/contract'
+import { count, integer, optional, point, seconds, type FieldValue } from '@community-lab/contract'
 import { takeCredentials } from '../../../../kernel/src/credentials/credentials.ts'
 import { ensureSshKey } from '../../../../kernel/src/credentials/ssh-key.ts'
 import { Run } from '../../../../kernel/src/run/run.ts'
@@ -25,41 +25,18 @@ it('joins the samples of a run with what its node measured last before each', as
   const run = aRun('ping')
   const at = (s: number) => (noon + s * 1000) * 1000
   const scope = 'slice-3'
+  const ofSliver = (seq: number, name: string, s: number, fields: Record<string, FieldValue>) =>
+    aSample(seq, { name, timeUs: at(s), scope, sliver: '3@1', fields })
   await server.app.telemetry.append(
     fromNode([
       aSample(1, { name: 'node_health', timeUs: at(0), fields: { load1: 0.5 } }),
-      aSample(2, {
-        name: 'rtt',
-        timeUs: at(4),
-        scope,
-        sliver: '3@1',
-        fields: { run: run.id, rtt_s: 1 },
-      }),
+      ofSliver(2, 'rtt', 4, { run: run.id, rtt_s: 1 }),
       aSample(3, { name: 'node_health', timeUs: at(10), fields: { load1: 7 } }),
-      aSample(4, {
-        name: 'rtt',
-        timeUs: at(12),
-        scope,
-        sliver: '3@1',
-        fields: { run: run.id, rtt_s: 2 },
-      }),
+      ofSliver(4, 'rtt', 12, { run: run.id, rtt_s: 2 }),
       aSample(5, { name: 'node_health', timeUs: at(86_400), fields: { load1: 9 } }),
-      aSample(6, {
-        name: 'rtt',
-        timeUs: at(13),
-        scope,
-        sliver: '3@1',
-        fields: { run: 'other', rtt_s: 3 },
-      }),
-      ...[-3600, 14].map((s, index) =>
-        aSample(7 + index, {
-          name: 'without_run',
-          timeUs: at(s),
-          scope,
-          sliver: '3@1',
-          fields: { value: s },
-        }),
-      ),
+      ofSliver(6, 'rtt', 13, { run: 'other', rtt_s: 3 }),
+      ofSliver(7, 'without_run', -3600, { value: -3600 }),
+      ofSliver(8, 'without_run', 14, { value: 14 }),
     ]),
   )
   const parts = run.parts.map((part) => ({ ...part, ended_on: '2026-05-04T12:01:00Z' }))
