@@ -55,6 +55,20 @@ const expectations = new Map<string, Expectation>([
     },
   ],
   [
+    '03-operators.ipynb',
+    {
+      check(executed) {
+        expect(textOf(cellOf(executed, 'recorded'))).toMatch(
+          /^sick nodes: n5, away 3 times, .*\nflapping links: n3 – n4, down 7 times, .*\nbusy slivers: 1@2 on n2, .*$/mu,
+        )
+        for (const tag of ['nodes', 'links', 'use', 'now-nodes'])
+          expect(shownAs(cellOf(executed, tag), 'text/html')).toContain('<svg')
+        // How long the testbed has been there depends on what ran before.
+        expect(textOf(cellOf(executed, 'now'))).toMatch(/fewer than 2 minutes|sick nodes: /u)
+      },
+    },
+  ],
+  [
     'sample-size.ipynb',
     {
       allWays: true,
