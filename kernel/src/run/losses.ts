@@ -19,6 +19,7 @@ export interface PartLosses {
 export interface Loss {
   readonly kind: 'rejected' | 'dropped'
   readonly sliver: string
+  /** By the wall clock of the node. */
   readonly time: Date
   /** Its position in the order in which rows came to the server. */
   readonly landed: number
@@ -30,7 +31,7 @@ export interface Loss {
 /** A run on a sliver, and its time. */
 export interface TimedPart {
   readonly sliver: string
-  /** By the clock of the node, as the times of losses; null: it has not begun. */
+  /** By the wall clock of the node, as the times of losses; null: it has not begun. */
   readonly startedAt: Date | null
   /** The position of the row that follows its last sample; null: not known. What landed later is not of this run: the rows of a node land in their order. */
   readonly endLanded: number | null
@@ -52,8 +53,12 @@ function sumLines(losses: readonly Loss[]): number {
   return losses.reduce((lines, loss) => lines + loss.lines, 0)
 }
 
+/** Times are in whole milliseconds, and so is what a node knows of its wall clock. */
+const resolutionMs = 2
+
 function isWithin({ time, landed }: Loss, { startedAt, endLanded }: TimedPart): boolean {
-  return startedAt !== null && time >= startedAt && (endLanded === null || landed <= endLanded)
+  if (startedAt === null || time.getTime() < startedAt.getTime() - resolutionMs) return false
+  return endLanded === null || landed <= endLanded
 }
 
 function groupRejections(losses: readonly Loss[]): Rejection[] {
@@ -82,11 +87,13 @@ export async function readLosses(database: SampleDatabase): Promise<Loss[] | nul
 }
 
 function toLoss(kind: Loss['kind'], row: Readonly<Record<string, unknown>>): Loss {
-  const { sliver, time, landed, lines, reason, line } = row
+  const { sliver, time, landed, lines, reason, line, clock_offset_s: offsetS } = row
+  // The time was corrected to the server's, where that is known.
+  const toNodeMs = typeof offsetS === 'number' ? offsetS * 1000 : 0
   return {
     kind,
     sliver: String(sliver),
-    time: time instanceof Date ? time : new Date(Number.NaN),
+    time: new Date(time instanceof Date ? Math.round(time.getTime() - toNodeMs) : Number.NaN),
     landed: Number(landed),
     // An older agent writes one row for each line, without a count.
     lines: Number(lines ?? 1),

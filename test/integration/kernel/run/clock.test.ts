@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { openNodeClock } from '../../../../agent/src/clock/node-clock.ts'
 import { nowUs, type Sample } from '../../../../agent/src/measurement/sample.ts'
 import { correctTimes, createClockTables, lineWaitS } from '../../../../kernel/src/run/clock-sql.ts'
+import { readLosses } from '../../../../kernel/src/run/losses.ts'
 import { startSamples } from './world.ts'
 
 interface ClockRow {
@@ -212,5 +213,20 @@ it('is in the tables of a query and in Parquet, and follows what lands later; nu
   const written = await database.writeParquet('probe', `${world.dir}/probe.parquet`)
   expect(written.columns).toContainEqual({ name: 'time_error_s', type: 'DOUBLE', unit: 's' })
   expect(lineWaitS).toBeLessThan(0.01)
+  await database.close()
+})
+
+it('lost lines have the time of their node’s wall clock, as the start of a run has, however wrong that clock is', async () => {
+  await using world = await startSamples()
+  const at = (s: number): Date => new Date(Date.parse('2026-03-01T12:00:00Z') + s * 1000)
+  const lost = { line: 'x', reason: 'no sample', lines: 3 }
+  await world.add(lost, at(-3600), 'rejected')
+  await world.add({ ...known, offset_s: -20, epoch: 1, boot_id: 'a' }, at(0), 'clock')
+  await world.add(lost, at(10), 'rejected')
+  await world.add({ ...known, wall_s: -7, epoch: 2, boot_id: 'a' }, at(20), 'clock')
+  await world.add(lost, at(30), 'rejected')
+  const database = world.openDatabase()
+  const times = (await readLosses(database))?.map(({ time }) => time)
+  expect(times).toEqual([at(-3600), at(10), at(23)])
   await database.close()
 })
