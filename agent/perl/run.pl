@@ -373,9 +373,11 @@ my ($reason, $kill_at);
 for (;;) {
   reap();
   if (defined(my $status = $ended{$main})) {
-    my $was_killed = ($status & 127) == 9 || ($status & 127) == 15;
+    # Shells, and programs that tidy up first, tell of a signal by 128 + its number.
+    my $was_killed = grep { ($status & 127) == $_ || $status >> 8 == 128 + $_ } (9, 15);
     wait_for_sliver_end() if !defined $reason && $was_killed;
-    $reason //= $was_killed && is_sliver_ending() ? 'sliver_ended' : 'exited';
+    # A program may also answer SIGTERM by tidying up and exiting with 0. Its work was cut off as well.
+    $reason //= is_sliver_ending() ? 'sliver_ended' : 'exited';
     finish($status, $reason);
   }
   my $now = monotonic_us();

@@ -189,11 +189,13 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
     test('a run ends with its sliver, although another program of it ends long after SIGTERM', async () => {
       const run = aRun({ program: { script: 'sleep 984' } })
       const deaf = aRun({ program: { script: 'trap "" TERM; while :; do sleep 1; done' } })
-      await aim(run, deaf)
-      await reaches(agent, run, 'running')
-      await reaches(agent, deaf, 'running')
+      // It tidies up and says that all is well, but its work is not done.
+      const tidy = aRun({ program: { script: 'trap "exit 0" TERM; while :; do sleep 0.1; done' } })
+      await aim(run, deaf, tidy)
+      for (const each of [run, deaf, tidy]) await reaches(agent, each, 'running')
       await agent.call('undeploy', '1@3', 0)
       expect(await reaches(agent, run, 'ended')).toMatchObject({ reason: 'sliver_ended' })
+      expect(await reaches(agent, tidy, 'ended')).toMatchObject({ reason: 'sliver_ended' })
       expect(await reaches(agent, deaf, 'ended')).toMatchObject({ reason: 'sliver_ended' })
       for (const step of ['deploy', 'start'] as const) await agent.call(step, sliver())
     })
