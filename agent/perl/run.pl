@@ -295,6 +295,13 @@ sub find_stop_reason {
   return $stop ? 'lost' : undef;
 }
 
+# Tell whether the program has read its first line: the pipe is empty. Source: Linux, pipe(7), FIONREAD; its number is another one on a few architectures.
+my $fionread = (POSIX::uname())[4] =~ /^(?:ppc|mips|sparc|alpha)/ ? 0x4004667f : 0x541b;
+sub is_ready {
+  my $unread = pack('i', 0);
+  return !defined(ioctl($release, $fionread, $unread)) || unpack('i', $unread) == 0;
+}
+
 # Start the program. It waits for a line.
 until ($has_started) {
   reap();
@@ -314,6 +321,8 @@ until ($has_started) {
     enter($main);
     my $stat = read_file("/proc/$main/stat");
     note('started', $main, (split(' ', substr($stat, rindex($stat, ')') + 2)))[19]) if $stat ne '';
+    # It reads this line when nothing keeps it from beginning any more.
+    syswrite($release, "\n");
     $has_started = 1;
     last;
   }
@@ -341,8 +350,8 @@ for (;;) {
     finish(undef, $reason);
   }
   my $left = $start_us - now_us();
-  last if $left <= 0;
-  wait_us($left);
+  last if $left <= 0 && is_ready();
+  wait_us($left > 0 ? $left : 5000);
 }
 # The sliver was reset meanwhile, and the program may be in the next one of the same name.
 leave(0) if is_sliver_ending();

@@ -88,7 +88,7 @@ const scriptName = '.community-lab-script'
 const cannotBegin = 120
 
 /**
- * Return the arguments of the program that waits for a line, and then becomes the run's. Its current folder is the run's in the sliver, where its files and its script are
+ * Return the arguments of the program that waits for two lines, and then becomes the run's. Its current folder is the run's in the sliver, where its files and its script are
  * written before. What would keep it from being executed is found before, too.
  */
 function programArgs(
@@ -101,7 +101,8 @@ function programArgs(
   const unpack = hasFiles ? [`tar -xf - <&3 || ${fail}`, 'exec 3<&-'] : []
   const folder = `/tmp/community-lab/${runId}`
   const begin = (lines: readonly string[], last: string): string =>
-    [enter, ...unpack, ...lines, 'read -r _ || exit 1', last].join('\n')
+    // The first line asks whether it is ready to begin, the second begins it.
+    [enter, ...unpack, ...lines, 'read -r _ && read -r _ || exit 1', last].join('\n')
   if (script === undefined) {
     const check = `command -v -- "$1" > /dev/null || { echo "the sliver has no program $1" >&2; ${fail}; }`
     return ['/bin/sh', '-c', begin([check], 'exec "$@" < /dev/null'), folder, ...argv]
