@@ -48,39 +48,45 @@ export interface LandedRows {
  * Never yields a row twice. Ends by throwing the signal's reason.
  */
 export async function* readRows(
-  { http }: Pick<Session, 'http'>,
-  { scope, name, run, after = 0, signal }: RowSelection,
+  session: Pick<Session, 'http'>,
+  selection: RowSelection,
 ): AsyncGenerator<LandedRows, never, undefined> {
-  let landed = after
-  const events = readEvents(http, path(routes.measurementRows, { scope, name }), {
-    after: String(after),
-    signal,
-    ...(run === undefined ? {} : { query: { run } }),
+  yield* readBatches(session, selection, {
+    query: {},
     isPassing: (error) => error.retryable || error.code === 'LAB_MEASUREMENT_UNKNOWN',
   })
-  for await (const message of events) {
-    if (message.is === 'connected') continue
-    const found = rowsOf(message.event.data)
-    if (found === null || found.landed <= landed) continue
-    landed = found.landed
-    yield found
-  }
   throw new LabError('LAB_INTERNAL', { what: 'a stream without an end has ended' })
 }
 
 /**
  * Read the rows that have landed after the given one, and wait for no others. Only a part of them is in memory at a time, however slowly they are taken.
  */
-export async function* readPresentRows(
+export function readPresentRows(
+  session: Pick<Session, 'http'>,
+  selection: RowSelection,
+): AsyncGenerator<LandedRows, void, undefined> {
+  return readBatches(session, selection, {
+    query: { follow: 'false' },
+    isPassing: (error) => error.retryable,
+  })
+}
+
+/** Read rows until the server says that there are no more. */
+async function* readBatches(
   { http }: Pick<Session, 'http'>,
   { scope, name, run, after = 0, signal }: RowSelection,
+  {
+    query,
+    isPassing,
+  }: {
+    readonly query: Readonly<Record<string, string>>
+    readonly isPassing: (error: LabError) => boolean
+  },
 ): AsyncGenerator<LandedRows, void, undefined> {
   let landed = after
   const events = readEvents(http, path(routes.measurementRows, { scope, name }), {
-    after: String(after),
-    signal,
-    query: { ...(run === undefined ? {} : { run }), follow: 'false' },
-    isPassing: (error) => error.retryable,
+    ...{ after: String(after), signal, isPassing },
+    query: { ...(run === undefined ? {} : { run }), ...query },
   })
   for await (const message of events) {
     if (message.is === 'connected') continue

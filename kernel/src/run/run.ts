@@ -146,7 +146,8 @@ export class Run<Tables extends object = object> {
   }
 
   /**
-   * The rows of one measurement, a point or its name, from the first on, as they land. Ends with the run.
+   * The rows of one measurement, a point or its name, from the first on, as they land. Ends with the run. Only samples whose field `run` is this run are among them. Their
+   * `time` is by the clock of the node.
    *
    * @throws {@link LabError} LAB_RUN_CUT_OFF after all rows that have landed, when a sliver was removed or ended before its program.
    */
@@ -198,7 +199,8 @@ export class Run<Tables extends object = object> {
   }
 
   /**
-   * Run a query in the run's database (DuckDB), which has a table for each measurement with the samples of this run that have landed. Values become parameters,
+   * Run a query in the run's database (DuckDB), which has a table for each measurement with the samples of this run that have landed; of a measurement whose samples have no
+   * field `run`, those from its time. Times are by the server's clock. Values become parameters,
    * never part of the text: `` where peer in (${peers}) and time > now() - interval ${5} minutes ``. Times have a zone. Days and hours are those of UTC unless
    * the query says otherwise. `Row` lists the JavaScript types of columns. Name them to have them checked: `` run.sql<{ rtt_s: number }>`…` ``.
    *
