@@ -93,7 +93,11 @@ sub measure {
     last if !defined $result->{error} || now(0) / 1e9 > $event->{begin} + $gap / 2;
     select(undef, undef, undef, 0.25);
   }
-  return fail($event, $result->{error}) if defined $result->{error};
+  if (defined(my $error = $result->{error})) {
+    # Each iperf3 serves one test at a time. Runs use the same ports, so that no two of them test between the same slivers at once.
+    $error = 'another run measures throughput between these slivers at the same time: start this one again when that one has ended' if $error =~ /busy/;
+    return fail($event, $error);
+  }
   for my $interval (@{$result->{intervals}}) {
     my $sum = $interval->{sum};
     my $more = defined $sum->{retransmits} ? " retransmits=$sum->{retransmits}" : '';

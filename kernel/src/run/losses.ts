@@ -1,4 +1,4 @@
-import { LabError } from '@community-lab/contract'
+import { LabError, runOfLine } from '@community-lab/contract'
 import type { SampleDatabase } from './database.ts'
 
 /** Lines that were not valid samples. */
@@ -30,6 +30,8 @@ export interface Loss {
 
 /** A run on a sliver, and its time. */
 export interface TimedPart {
+  /** The id of the run. */
+  readonly run: string
   readonly sliver: string
   /** By the wall clock of the node, as the times of losses; null: it has not begun. */
   readonly startedAt: Date | null
@@ -37,9 +39,12 @@ export interface TimedPart {
   readonly endLanded: number | null
 }
 
-/** Sum up the losses of a run on a sliver: those of the sliver during its time. */
+/** Sum up the losses of a run on a sliver: those of the sliver during its time, without lines that name another run. */
 export function lossesOf(losses: readonly Loss[], part: TimedPart): PartLosses {
-  const own = losses.filter((loss) => loss.sliver === part.sliver && isWithin(loss, part))
+  const isOwn = ({ line }: Loss): boolean => (runOfLine(line) ?? part.run) === part.run
+  const own = losses.filter(
+    (loss) => loss.sliver === part.sliver && isWithin(loss, part) && isOwn(loss),
+  )
   const rejected = own.filter(({ kind }) => kind === 'rejected')
   const dropped = own.filter(({ kind }) => kind === 'dropped')
   return {

@@ -71,7 +71,7 @@ async function readPartLosses(
   return new Map(
     outcomes.map(({ sliver, startedAt }) => {
       const endLanded = state.endLanded.get(sliver) ?? null
-      return [sliver, lossesOf(losses, { sliver, startedAt, endLanded })]
+      return [sliver, lossesOf(losses, { run: state.id, sliver, startedAt, endLanded })]
     }),
   )
 }

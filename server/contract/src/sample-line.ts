@@ -18,7 +18,7 @@ export const measurePath = '/run/community-lab/measure'
 export const maxLineBytes = 4096
 /** The most fields in a line. */
 export const maxFields = 64
-/** The measurement of refused lines: `line` is one of them, `reason` says why, `lines` is their number. */
+/** The measurement of refused lines: `line` is one of them, `reason` says why, `lines` is their number. If `line` names a run, all of them are of this run. */
 export const rejectedMeasurement = 'rejected'
 /** The measurement of lines that were lost because a buffer was full: `lines` is their number. */
 export const droppedMeasurement = 'dropped'
@@ -41,6 +41,20 @@ export const reservedColumns: readonly string[] = [
   'clock_error_s',
   'clock_step',
 ]
+
+/** Source: RunId. */
+const runField =
+  /(?:^|\s)run="?([A-Za-z0-9][A-Za-z0-9._-]{0,63}-\d{8}T\d{6}Z-[0-9a-f]{12})(?:"|(?=\s)|$)/u
+
+/** Return the id of the run that a line names, also when the line is no valid sample; null: it names none. */
+export function runOfLine(line: string): string | null {
+  return runField.exec(line)?.[1] ?? null
+}
+
+/** Return a line without the run that it names. */
+export function withoutRun(line: string): string {
+  return line.replace(runField, '')
+}
 
 /** The suffix of a column for values of a field that do not have the type of its first column. */
 export const kindSuffixes: Readonly<Record<FieldKind, string>> = {

@@ -1,4 +1,4 @@
-import { runEndMeasurement } from '@community-lab/contract'
+import { runEndMeasurement, runOfLine } from '@community-lab/contract'
 import type { IndexEntry } from '../domain/catcher-index.ts'
 import {
   countLines,
@@ -55,14 +55,13 @@ export function takeIn(
   let linesLeft = maxLines
   let at = 0
   let entriesRead = 0
-  const refuse = (reason: string, lines: number, line: Uint8Array, timeUs: number): void => {
-    refusals = addRefusal(refusals, { reason, lines, line: () => textOf(line), time_us: timeUs })
-  }
-
   function readLine(line: Uint8Array, timeUs: number): void {
     const read = toSample(line, context, timeUs)
-    if (read.sample === null) refuse(read.reason, 1, line, timeUs)
-    else samples.push(read.sample)
+    if (read.sample === null) {
+      const text = textOf(line)
+      const refused = { reason: read.reason, run: runOfLine(text), lines: 1, time_us: timeUs }
+      refusals = addRefusal(refusals, { ...refused, line: () => text })
+    } else samples.push(read.sample)
   }
 
   function readLines(chunk: Uint8Array, timeUs: number, most: number): number {
@@ -78,7 +77,11 @@ export function takeIn(
     const most = Math.max(0, Math.min(keptPerChunk, mostKept))
     const kept = findLines(rest, chunk, { measurement: runEndMeasurement, most })
     for (const line of kept) readLine(line, timeUs)
-    refuse(tooFast(rate), counted.lines - kept.length, counted.example, timeUs)
+    // Whose lines these are is not looked at: all programs of the sliver share the rate.
+    refusals = addRefusal(refusals, {
+      ...{ reason: tooFast(rate), run: null, lines: counted.lines - kept.length },
+      ...{ line: () => textOf(counted.example), time_us: timeUs },
+    })
     linesLeft -= kept.length
     rest = counted.rest
     return chunk.length

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { LabError, runEndMeasurement } from '@community-lab/contract'
+import { LabError, runEndMeasurement, runOfLine } from '@community-lab/contract'
 import { indexEntryBytes } from '../domain/catcher-index.ts'
 import { textOf, type LineContext } from '../domain/line-samples.ts'
 import type { Rate } from '../domain/rate.ts'
@@ -174,10 +174,12 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     const rest = Buffer.from(position.rest, 'base64')
     if (rest.length === 0) return
     const now = nowUs()
+    const line = textOf(rest)
     const refused = {
       reason: 'the line has no end',
+      run: runOfLine(line),
       lines: 1,
-      line: () => textOf(rest),
+      line: () => line,
       time_us: now,
     }
     const { samples } = tellRefusals(addRefusal([], refused), { source, nowUs: now, all: true })

@@ -1,9 +1,16 @@
-import { droppedMeasurement, rejectedMeasurement, type SampleRecord } from '@community-lab/contract'
+import {
+  droppedMeasurement,
+  rejectedMeasurement,
+  withoutRun,
+  type SampleRecord,
+} from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
 
-/** Lines of one sliver that were refused for one reason, and were not reported yet. */
+/** Lines of one sliver and run that were refused for one reason, and were not reported yet. */
 export const Refusal = Type.Object({
   reason: Type.String(),
+  /** The run that the lines name; null: any or none. Agents of before did not tell runs apart. */
+  run: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   /** The number of lines; 0 when all of them were reported. */
   lines: Type.Integer({ minimum: 0 }),
   /** One of the lines, cut. */
@@ -19,7 +26,7 @@ type Sample = Omit<SampleRecord, 'seq'>
 
 /** The longest example of a refused line in a report, in characters. */
 const maxExampleLength = 512
-/** The most reasons that are counted separately at a time. Further ones are reported as {@link otherReasons}. */
+/** The most reasons, each of one run, that are counted separately at a time. Further ones are reported as {@link otherReasons}. */
 export const maxReasons = 8
 /** The reason that stands for further ones. */
 export const otherReasons = 'refused for many different reasons at once; this is one of the lines'
@@ -28,7 +35,7 @@ export const bufferFull = 'a buffer was full'
 const gapUs = 1_000_000
 
 /** Lines that are being refused. */
-export interface RefusedLines extends Pick<Refusal, 'reason' | 'lines' | 'time_us'> {
+export interface RefusedLines extends Pick<Refusal, 'reason' | 'run' | 'lines' | 'time_us'> {
   /** Return one of them as text. It is called only when the line will be reported. */
   readonly line: () => string
 }
@@ -36,24 +43,29 @@ export interface RefusedLines extends Pick<Refusal, 'reason' | 'lines' | 'time_u
 /** Add lines that were refused or lost. */
 export function addRefusal(refusals: readonly Refusal[], more: RefusedLines): readonly Refusal[] {
   if (more.lines === 0) return refusals
-  const isKnown = refusals.some(({ reason }) => reason === more.reason)
-  const reason =
-    isKnown || more.reason === bufferFull || refusals.length < maxReasons
-      ? more.reason
-      : otherReasons
-  const before = refusals.find((one) => one.reason === reason)
+  const find = (reason: string, run: string | null): Refusal | undefined =>
+    refusals.find((one) => one.reason === reason && (one.run ?? null) === run)
+  const given = { reason: more.reason, run: more.run ?? null }
+  const isKept =
+    find(given.reason, given.run) !== undefined ||
+    given.reason === bufferFull ||
+    refusals.length < maxReasons
+  const { reason, run } = isKept ? given : { reason: otherReasons, run: null }
+  const before = find(reason, run)
   const { lines, time_us: timeUs } = more
   const first = (): Pick<Refusal, 'lines' | 'line' | 'time_us'> => {
-    return { lines, line: more.line().slice(0, maxExampleLength), time_us: timeUs }
+    // A report that names a run is of its lines alone.
+    const line = run === null ? withoutRun(more.line()) : more.line()
+    return { lines, line: line.slice(0, maxExampleLength), time_us: timeUs }
   }
-  if (before === undefined) return [...refusals, { reason, ...first(), told_us: null }]
+  if (before === undefined) return [...refusals, { reason, run, ...first(), told_us: null }]
   const after =
     before.lines === 0 ? { ...before, ...first() } : { ...before, lines: before.lines + lines }
   return refusals.map((one) => (one === before ? after : one))
 }
 
 /**
- * Report refused lines: a row for each reason, at most one per reason and second. Returns the rows, and what is left to be reported later.
+ * Report refused lines: a row for each reason and run, at most one per second. Returns the rows, and what is left to be reported later.
  * `all` reports everything at once, for the last time.
  */
 export function tellRefusals(

@@ -31,6 +31,25 @@ it('keeps reasons apart up to a number of them', () => {
   expect(refusals.at(-1)).toMatchObject({ reason: otherReasons, lines: 100 - maxReasons })
 })
 
+it('keeps the lines of runs apart, because each run counts its own', () => {
+  const runs = ['a-20261130T135947Z-fe3ddb12f590', 'b-20261130T135947Z-0123456789ab', null]
+  let refusals = none
+  for (let at = 3; at < 12; at++) {
+    const run = runs[at % 3] ?? null
+    const line = (): string => `x v=1s run=${run ?? runs[0]}`
+    refusals = addRefusal(refusals, { reason: 'odd', run, lines: at, line, time_us: at })
+  }
+  const { samples } = tellRefusals(refusals, { source: '1@1', nowUs: 10 })
+  expect(samples.map(({ fields }) => [fields['line'], fields['lines']])).toEqual(
+    // What is of any run names none, though its example does.
+    [
+      [`x v=1s run=${runs[0]}`, 18],
+      [`x v=1s run=${runs[1]}`, 21],
+      ['x v=1s', 24],
+    ],
+  )
+})
+
 it('tells of every line once, and for each reason once in a second', () => {
   const step = fc.record({
     reason: fc.constantFrom('one', 'two', 'three'),
