@@ -1,3 +1,5 @@
+import { anObject, checkArgument, type Kind } from '../argument.ts'
+
 /** A time that a program has taken from the wall clock of its node, with what its row says of that clock (the columns `clock_…` of every table of samples). */
 export interface ClockStamp {
   /** Seconds since the epoch. */
@@ -24,8 +26,12 @@ export interface OneWayDelay {
  * errors of both clocks, which are added.
  *
  * Nothing is computed when a clock is not known or was set about then. When the error is as large as the delay, `reason` says so, and only `low_s` and `high_s` mean anything.
+ *
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID for a row that lacks one of the columns.
  */
 export function oneWayDelay(sent: ClockStamp, received: ClockStamp): OneWayDelay {
+  requireStamp('sent', 'sender', sent)
+  requireStamp('received', 'receiver', received)
   for (const [who, { clock_offset_s: offset, clock_error_s: error, clock_step: isStep }] of [
     ['sender', sent],
     ['receiver', received],
@@ -57,6 +63,23 @@ export function oneWayDelay(sent: ClockStamp, received: ClockStamp): OneWayDelay
         ? null
         : `the clocks are known within ${errorS.toFixed(6)} s only, and the delay is ${delayS.toFixed(6)} s; measure the round trip, or use nodes with better clocks`,
   }
+}
+
+const time: Kind = {
+  expected: 'a number of seconds; packets that were lost have none',
+  is: Number.isFinite,
+}
+const ofClock: Kind = {
+  expected: 'a number of seconds or null; rows of run.sql and exports have it, live rows have not',
+  is: (value) => value === null || Number.isFinite(value),
+}
+
+/** Check a row of which TypeScript knows nothing. Without the columns of the clock it would pass as one of a perfect clock. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+function requireStamp(what: string, who: string, row: ClockStamp): void {
+  checkArgument(`what was ${what}`, row, anObject)
+  checkArgument(`stamp_s of the ${who}`, row.stamp_s, time)
+  checkArgument(`clock_offset_s of the ${who}`, row.clock_offset_s, ofClock)
+  checkArgument(`clock_error_s of the ${who}`, row.clock_error_s, ofClock)
 }
 
 function unknown(reason: string): OneWayDelay {

@@ -40,3 +40,15 @@ it.each([
   expect(delay.reason).toContain(reason)
   expect(delay).toMatchObject({ delay_s: null, error_s: null, low_s: null, high_s: null })
 })
+
+it.each([
+  // Such are live rows, and rows of a query that leaves columns out.
+  ['clock_offset_s of the sender is undefined', { stamp_s: 1 }, stamp({})],
+  ['clock_error_s of the receiver is undefined', stamp({}), { stamp_s: 1, clock_offset_s: 0 }],
+  ['stamp_s of the sender is null', { ...stamp({}), stamp_s: null }, stamp({})],
+  ['stamp_s of the receiver is "1"', stamp({}), { ...stamp({}), stamp_s: '1' }],
+  ['what was received is undefined', stamp({}), undefined],
+])('takes no row of which nothing is known for one of a perfect clock: %s', (says, ...rows) => {
+  const [sent, received] = rows as unknown as [ClockStamp, ClockStamp]
+  expect(() => oneWayDelay(sent, received)).toThrow(says)
+})
