@@ -224,10 +224,13 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
 
   function receive(frame: StreamFrame, bytes: number, release: () => void): void {
     if (frame.type === 'shape') {
-      release()
       const excess = shapes.define(frame, bytes)
-      if (excess === null) takeTurn(() => defineShape(frame), fail)
-      else refuse(excess)
+      // It counts until its turn is over: each may need a look into the database.
+      if (excess === null) takeTurn(() => defineShape(frame).finally(release), fail)
+      else {
+        release()
+        refuse(excess)
+      }
       return
     }
     if (frame.type === 'look') {

@@ -81,7 +81,8 @@ export function createAppendGroups(options: AppendGroupsOptions): AppendGroups {
   const arena = createArena()
   let waiting: Waiting[] = []
   let gathered = new Map<BlockSource, Gathered>()
-  let shapes: StreamShape[] = []
+  /** The shapes that the store does not know yet, by connection and number. */
+  let shapes = new Map<string, StreamShape>()
   let ended: number[] = []
   /** The shapes that are defined, to notice when one is defined again. */
   const defined = new Map<number, Set<number>>()
@@ -99,12 +100,12 @@ export function createAppendGroups(options: AppendGroupsOptions): AppendGroups {
     const message: AppendGroup = {
       requests: group.map(({ request }) => request),
       memory: arena.take(),
-      shapes,
+      shapes: [...shapes.values()],
       ended,
     }
     waiting = []
     gathered = new Map()
-    shapes = []
+    shapes = new Map()
     ended = []
     void sendGroup(group, message)
   }
@@ -175,10 +176,15 @@ export function createAppendGroups(options: AppendGroupsOptions): AppendGroups {
       // The blocks that wait have the shape that had this number before.
       if (own.has(shape.number)) flush()
       own.add(shape.number)
-      shapes.push(shape)
+      shapes.set(`${shape.stream}/${shape.number}`, shape)
     },
     endStream(stream) {
-      if (defined.delete(stream)) ended.push(stream)
+      const own = defined.get(stream)
+      if (own === undefined) return
+      defined.delete(stream)
+      ended.push(stream)
+      // Without blocks that wait, nobody needs its shapes.
+      if (waiting.length === 0) for (const number of own) shapes.delete(`${stream}/${number}`)
     },
   }
 }

@@ -5,10 +5,10 @@ import {
   readBlockHead,
   samplesIn,
   writeBlocks,
-  type Shape,
 } from '@community-lab/contract'
 import type { Sample } from '../sample.ts'
 import { encodePayload } from './frame.ts'
+import { createShapeLists } from './shape-lists.ts'
 import type { StoredBlock } from './spool.ts'
 
 /** What the source of samples remembers together with them, by key. */
@@ -31,6 +31,7 @@ export interface Group {
 const version = 2
 const headBytes = 16
 const noMarks = Buffer.alloc(0)
+const shapeLists = createShapeLists()
 
 /** Encode the frame of one append. */
 export function encodeGroup(firstSeq: number, { samples, marks = {} }: Group): Buffer {
@@ -66,7 +67,7 @@ export function hasBlocks(payload: Buffer): boolean {
 export function readBlockGroup(payload: Buffer): Group | null {
   const parts = divide(payload)
   if (parts === null) return null
-  const shapes = parseShapes(parts.shapes)
+  const shapes = shapeLists.read(parts.shapes.toString())
   const marks = parts.marks.length === 0 ? {} : parseJson(parts.marks.toString())
   if (shapes === null || typeof marks !== 'object' || marks === null) return null
   const samples: Sample[] = []
@@ -85,7 +86,7 @@ export function readBlockGroup(payload: Buffer): Group | null {
 /** Read the blocks of a group without their samples; null when it is not one. */
 export function readStoredBlocks(firstSeq: number, payload: Buffer): StoredBlock[] | null {
   const parts = divide(payload)
-  const shapes = parts === null ? null : parseShapes(parts.shapes)
+  const shapes = parts === null ? null : shapeLists.read(parts.shapes.toString())
   if (parts === null || shapes === null) return null
   let seq = firstSeq
   return parts.blocks.map((bytes) => {
@@ -123,22 +124,6 @@ function divide(
   if (at !== payload.length) return null
   const marks = payload.subarray(headBytes, shapesAt)
   return { marks, shapes: payload.subarray(shapesAt, shapesEnd), blocks }
-}
-
-/** The shapes that were read before, by their JSON: most frames have the same. */
-const parsed = new Map<string, readonly Shape[]>()
-const mostParsed = 256
-
-/** The CRC of the frame was right, so this agent has written them, or an older one. */
-function parseShapes(bytes: Buffer): readonly Shape[] | null {
-  const text = bytes.toString()
-  const known = parsed.get(text)
-  if (known !== undefined) return known
-  const shapes = parseJson(text)
-  if (!Array.isArray(shapes)) return null
-  if (parsed.size >= mostParsed) parsed.clear()
-  parsed.set(text, shapes as readonly Shape[])
-  return shapes as readonly Shape[]
 }
 
 function parseJson(text: string): unknown {

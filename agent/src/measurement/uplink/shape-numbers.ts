@@ -12,8 +12,8 @@ const mostBytes = maxShapesBytes / 2
 /** Number the shapes that are sent on a connection, from 0 on. When there are too many, it begins again from 0. `define`: send a definition. */
 export function createShapeNumbers(define: (frame: ShapeFrame) => void): ShapeNumbers {
   const numbers = new Map<string, number>()
-  /** Lists come again with each block of the same samples. */
-  const lists = new Map<readonly Shape[], readonly number[]>()
+  /** Lists come again with each block of the same samples. One that its reader has given up is forgotten here, too: there may be any number of lists of the same shapes. */
+  let lists = new WeakMap<readonly Shape[], readonly number[]>()
   let bytes = 0
 
   function numberOf({ source, name, fields }: Shape): number {
@@ -34,7 +34,7 @@ export function createShapeNumbers(define: (frame: ShapeFrame) => void): ShapeNu
       const more = 4 * JSON.stringify(shapes).length + 128 * shapes.length
       if (numbers.size + shapes.length > maxShapes || bytes + more > mostBytes) {
         numbers.clear()
-        lists.clear()
+        lists = new WeakMap()
         bytes = 0
       }
       const own = shapes.map(numberOf)

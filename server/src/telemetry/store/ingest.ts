@@ -34,6 +34,8 @@ export interface IngestOptions {
   readonly settings: StoreSettings
   /** Return the rows of a table in SQL, those of sealed files included. Default: those of the database. */
   readonly relation?: (table: StoredTable) => string
+  /** Called when {@link relation} could not be read: leave its damaged sealed files out from then on. Returns false when there are none. */
+  readonly omitDamaged?: (table: StoredTable) => Promise<boolean>
   /** Called after each commit with the measurements that have new rows. */
   onLanded(measurements: readonly string[]): void
 }
@@ -49,6 +51,7 @@ export async function openIngest({
   connection,
   settings,
   relation = tableOf,
+  omitDamaged = () => Promise.resolve(false),
   onLanded,
 }: IngestOptions): Promise<Ingest> {
   let catalog = await loadCatalog(connection)
@@ -116,8 +119,16 @@ export async function openIngest({
           if (table === undefined) continue
           for (const field of uncountedFields(part.fields, table.fields)) want(table, field)
         }
-    for (const [table, names] of wanted)
-      await countFields(connection, table, { names, source: relation(table) })
+    for (const [table, names] of wanted) {
+      const count = () => countFields(connection, table, { names, source: relation(table) })
+      try {
+        await count()
+      } catch (error) {
+        // The samples have nothing to do with it, and must not be refused, nor tried for ever.
+        if (!(await omitDamaged(table))) throw error
+        await count()
+      }
+    }
   }
 
   async function rollBack(): Promise<void> {

@@ -3,7 +3,7 @@ import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createQueue, messageOf } from '@community-lab/contract/samples'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { checkFiles } from './check-files.ts'
+import { checkFiles, findDamaged } from './check-files.ts'
 import { createCompaction, type Compaction } from './compaction.ts'
 import { openDatabase, scratchDir, type StoreDatabase } from './database.ts'
 import { createExports, interruptEveryMs } from './exports.ts'
@@ -66,6 +66,12 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
     settings,
     relation: (table) =>
       relationOf(table, filesOf(files.of(table), allOf), { range: allOf, dir: sealedDir(dir) }),
+    async omitDamaged(table) {
+      const readable = files.of(table).filter(({ fault }) => fault === null)
+      const found = await findDamaged(dir, files, readable)
+      onTrouble(found)
+      return found.length > 0
+    },
     onLanded: (measurements) => post({ kind: 'landed', measurements }),
   })
   const blocks = createBlockReader()

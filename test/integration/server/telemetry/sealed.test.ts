@@ -264,6 +264,28 @@ describe('a sealed file', () => {
     expect(described?.unreadable).toEqual({ rows: 180, files: names.slice(0, 3) })
   })
 
+  it('that is damaged does not keep samples from being stored, when one has a value of another kind', async () => {
+    await using folder = await makeFolder()
+    const store = await openStore(folder.dir)
+    await store.append(fromNode(minutes(1, { at: day, count: 60 })))
+    await compact(store, day + 5 * hourMs)
+    await store[Symbol.asyncDispose]()
+    const [name = ''] = await sealedFiles(folder.dir)
+    const path = join(folder.dir, 'parquet', name)
+    const content = await readFile(path)
+    // All pages; the footer is whole.
+    const footerAt = content.length - 8 - content.readUInt32LE(content.length - 8)
+    await writeFile(path, content.fill(0xaa, 8, footerAt))
+    const troubles: string[] = []
+    const options = { onTrouble: (sentence: string) => void troubles.push(sentence) }
+    await using again = await openStore(folder.dir, options)
+    const at = day + 5 * hourMs
+    const late = minutes(61, { at, count: 1, fields: () => ({ rtt_s: 'timeout' }) })
+    expect(await again.append(fromNode(late))).toMatchObject({ committedSeq: 61 })
+    expect(await readRtt(again)).toMatchObject([{ seq: 61, rtt_s: 'timeout' }])
+    expect(troubles).toEqual([expect.stringContaining('has another content than was written')])
+  })
+
   it('goes when its slice has more than it may keep, or it is too old, and the list tells how many rows', async () => {
     await using folder = await makeFolder()
     const keep = { sliceBytes: 30_000, nodeBytes: 1e9, days: 30 }

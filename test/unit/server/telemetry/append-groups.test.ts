@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createAppendGroups } from '../../../../server/src/telemetry/append-groups.ts'
 import type {
+  AppendGroup,
   AppendOutcome,
   AppendResult,
   SamplesRequest,
@@ -44,6 +45,32 @@ function gather(
   })
   return { ...groups, sent }
 }
+
+describe('the shapes of a connection', () => {
+  it('are kept once each until the store has them, however often a node defines them and sends nothing', () => {
+    const messages: AppendGroup[] = []
+    const groups = createAppendGroups({
+      ...{ delayMs: 0, healthDelayMs: never, maxRows: 100, maxHealthRows: 4 },
+      send(group) {
+        messages.push(group)
+        return Promise.resolve([])
+      },
+    })
+    const shape = { source: '3@1', name: 'rtt', fields: [], owner: null }
+    for (let again = 0; again < 1_000; again++) {
+      groups.defineShape({ stream: 1, number: again % 2, shape: { ...shape, name: `rtt${again}` } })
+      groups.defineShape({ stream: 2 + again, number: 0, shape })
+      groups.endStream(2 + again)
+    }
+    const source = { nodeId: 1, node: 'n1', spool: 'spool', stream: 1, settle: () => undefined }
+    const block = { firstSeq: 1, rows: 1, bytes: new Uint8Array(8), isRound: true }
+    groups.appendBlock(source, { ...block, release: () => undefined })
+    groups.flush()
+    expect(messages.map(({ shapes }) => shapes.map((each) => each.shape.name))).toEqual([
+      ['rtt998', 'rtt999'],
+    ])
+  })
+})
 
 describe('the samples of many nodes', () => {
   it('go to the store together: what nodes measure of themselves waits for others', async () => {
