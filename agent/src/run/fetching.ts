@@ -8,26 +8,33 @@ export interface Fetching {
   /** Tell whether a download for a run goes on, or has just failed. */
   has(id: string): boolean
   /** Begin one. `fetch` returns whether it has succeeded, and does not throw. */
-  begin(id: string, signal: AbortSignal, fetch: () => Promise<boolean>): void
+  begin(id: string, signal: AbortSignal, fetch: (signal: AbortSignal) => Promise<boolean>): void
+  /** End the download for a run, which needs it no more. */
+  end(id: string): void
 }
 
 /** Make a {@link Fetching} without downloads. `onEnd` is called when one may be begun again. */
 export function createFetching(clock: Clock, onEnd: () => void): Fetching {
-  const going = new Set<string>()
-  async function follow(signal: AbortSignal, fetch: () => Promise<boolean>): Promise<void> {
-    if (!(await fetch())) await clock.wait(againMs, signal)
+  const going = new Map<string, AbortController>()
+  async function follow(
+    signal: AbortSignal,
+    fetch: (signal: AbortSignal) => Promise<boolean>,
+  ): Promise<void> {
+    if (!(await fetch(signal))) await clock.wait(againMs, signal)
   }
   return {
     has: (id) => going.has(id),
     begin(id, signal, fetch) {
-      going.add(id)
-      void follow(signal, fetch)
-        // The agent is ending.
+      const own = new AbortController()
+      going.set(id, own)
+      void follow(AbortSignal.any([signal, own.signal]), fetch)
+        // The agent is ending, or the run has ended.
         .catch(() => undefined)
         .finally(() => {
           going.delete(id)
           onEnd()
         })
     },
+    end: (id) => going.get(id)?.abort(new Error('its run has ended')),
   }
 }

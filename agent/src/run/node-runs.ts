@@ -201,11 +201,17 @@ class FileNodeRuns implements NodeRuns {
     if (files == null || this.#fetching.has(id)) return
     const folder = this.#folders.get(id) ?? this.#make(id, sliver)
     await folder.save({})
+    const { slivers } = this.#options
     const task = (archive: string): Promise<void> => folder.takeFiles(archive)
-    this.#fetching.begin(id, signal, async () => {
-      const { slivers } = this.#options
-      await this.#try(id, 'fetch', () => slivers.useFiles(files, { signal, task }))
-      return folder.status().hasFiles
+    this.#fetching.begin(id, signal, async (until) => {
+      await this.#try(id, 'fetch', async () => {
+        await slivers.useFiles(files, { signal: until, task }).catch((error: unknown) => {
+          // A run that has ended meanwhile needs them no more.
+          if (isOpen(folder)) throw error
+        })
+        if (!isOpen(folder)) await folder.dropFiles()
+      })
+      return folder.status().hasFiles || !isOpen(folder)
     })
   }
 
@@ -222,7 +228,8 @@ class FileNodeRuns implements NodeRuns {
         if (folder.status().isSupervised) return folder.cancel()
         await folder.killLeft()
         const outputBytes = await folder.outputSize()
-        return folder.save({ closed: { reason: step.reason, message: null }, outputBytes })
+        await folder.save({ closed: { reason: step.reason, message: null }, outputBytes })
+        return this.#fetching.end(step.id)
       }
       case 'forget': {
         await this.#folders.get(step.id)?.remove()

@@ -43,6 +43,12 @@ export class RunFolder {
     this.#hasFiles = true
   }
 
+  /** Remove the archive of its program's files, and what was begun of it. */
+  async dropFiles(): Promise<void> {
+    this.#hasFiles = false
+    for (const file of [this.files, `${this.files}.part`]) await rm(file, { force: true })
+  }
+
   /** Read what the supervisor has written since the last call. */
   async refresh(): Promise<void> {
     this.#progress = parseState((await readIfThere(join(this.dir, 'state'))) ?? '')

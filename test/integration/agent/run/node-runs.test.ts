@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { bool, point, type RunReport, type RunTarget } from '@community-lab/contract'
+import { bool, point, type FilesTarget, type RunReport, type RunTarget } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { writeDocument } from '../../../../agent/src/disk/document.ts'
 import { systemClock } from '../../../../agent/src/loop/clock.ts'
@@ -13,7 +13,9 @@ import { createNodeProblems, type NodeProblems } from '../../../../agent/src/rep
 import { openRuns } from '../../../../agent/src/run/node-runs.ts'
 import { runRecordFormat } from '../../../../agent/src/run/record.ts'
 import { identifyProcess } from '../../../../agent/src/sliver/host/process.ts'
+import type { FilesUse } from '../../../../agent/src/sliver/slivers.ts'
 import { FakeSlivers } from '../../../support/fake-slivers.ts'
+import { aSliverTarget } from '../../../unit/agent/plan/situation.ts'
 import { aRun, aTarget } from './world.ts'
 
 const ended = 'begun 1000000\nended 2000000 0 - exited 3 0 1\n'
@@ -23,6 +25,8 @@ interface World extends AsyncDisposable {
   readonly spool: Spool
   readonly problems: NodeProblems
   reports(): readonly RunReport[]
+  /** Want these runs from now on. */
+  want(runs: readonly RunTarget[]): void
   /** How often something that is reported has changed. */
   changes(): number
 }
@@ -30,14 +34,14 @@ interface World extends AsyncDisposable {
 async function startRuns(
   dir: string,
   wanted: readonly RunTarget[],
-  checks = createLineChecks(),
+  { checks = createLineChecks(), slivers = new FakeSlivers() } = {},
 ): Promise<World> {
   const spool = await openSpool(join(dir, 'spool'))
   const problems = createNodeProblems()
   let changes = 0
   const runs = await openRuns({
     dir: join(dir, 'runs'),
-    slivers: new FakeSlivers(),
+    slivers,
     spool,
     measureDir: () => dir,
     checks,
@@ -48,12 +52,13 @@ async function startRuns(
     onChange: () => changes++,
   })
   const stop = new AbortController()
-  runs.setTarget(aTarget([], wanted))
+  runs.setTarget(aTarget([aSliverTarget({ id: '1@3' })], wanted))
   const running = runs.run(stop.signal).catch(() => undefined)
   return {
     spool,
     problems,
     reports: () => runs.reports(),
+    want: (now) => runs.setTarget(aTarget([aSliverTarget({ id: '1@3' })], now)),
     changes: () => changes,
     async [Symbol.asyncDispose]() {
       stop.abort()
@@ -138,8 +143,65 @@ it('what a run declares of its lines is known after a restart, whatever the serv
   }
   await writeDocument(join(dir, 'runs', run.id, 'run.json'), runRecordFormat, record)
   const checks = createLineChecks()
-  await using _world = await startRuns(dir, [], checks)
+  await using _world = await startRuns(dir, [], { checks })
   const check = (id: string) => checks.check('1@3', { name: 'rtt', fields: { up: 1, run: id } })
   expect(check(run.id)).toBe('point rtt: field up must be true or false')
   expect(check(old.id)).toBeNull()
+})
+
+/** The slivers of a node to which no archive comes until the test says so. */
+class SlowFiles extends FakeSlivers {
+  readonly asked = Promise.withResolvers<null>()
+  readonly come = Promise.withResolvers<string>()
+  /** The number of archives that were used or could not be had. */
+  uses = 0
+
+  override async useFiles(_files: FilesTarget, { task }: FilesUse): Promise<void> {
+    this.asked.resolve(null)
+    try {
+      await task(await this.come.promise)
+    } finally {
+      this.uses++
+    }
+  }
+}
+
+async function startFetch(dir: string) {
+  const files = { uri: '/files', sha256: 'a'.repeat(64), size_bytes: 5 }
+  const run = aRun({ program: { argv: ['true'] }, files })
+  const target = aSliverTarget({ id: run.sliver })
+  const slivers = new SlowFiles()
+  await slivers.allocate(target)
+  await slivers.deploy(target)
+  await slivers.start(target)
+  const world = await startRuns(dir, [run], { slivers })
+  await slivers.asked.promise
+  world.want([{ ...run, is_cancelled: true, files: null }])
+  const now = () => world.reports().find(({ id }) => id === run.id)
+  await expect.poll(() => now()?.state).toBe('ended')
+  // All of its output is in the spool.
+  const record = () => readFile(join(dir, 'runs', run.id, 'run.json'), 'utf8')
+  await expect.poll(record).toMatch(/"isSent": ?true/u)
+  await expect.poll(() => world.spool.mark(`run ${run.id}`) ?? null).toBeNull()
+  return { world, run, slivers }
+}
+
+it('files that come after their run has ended are not kept', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'cl-runs-'))
+  const { world, run, slivers } = await startFetch(dir)
+  await using _world = world
+  const archive = join(dir, 'archive')
+  await writeFile(archive, 'files')
+  slivers.come.resolve(archive)
+  await expect.poll(() => slivers.uses).toBe(1)
+  expect(await readdir(join(dir, 'runs', run.id))).not.toContain('files.tar')
+})
+
+it('files that do not come after their run has ended are no problem of the node', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'cl-runs-'))
+  const { world, slivers } = await startFetch(dir)
+  await using _world = world
+  slivers.come.reject(new Error('the server cannot be reached'))
+  await expect.poll(() => slivers.uses).toBe(1)
+  expect(world.problems.list()).toEqual([])
 })
