@@ -99,7 +99,7 @@ export const oneWayMeasurement: StandardMeasurement<OneWayOptions> = {
       every_ns: everyMs * 1e6,
       patience_ns: patienceMs * 1e6,
       lead_ns: leadMs * 1e6,
-      count: Math.round(forMs / everyMs),
+      count: Math.floor(forMs / everyMs),
       bytes: payloadBytes,
     }
     const lines = [

@@ -79,10 +79,11 @@ export const rttMeasurement: StandardMeasurement<RttOptions> = {
     checkArgument('forMs', forMs, wholeNumber(everyMs, 7 * 86_400_000, 'milliseconds'))
     const { sources, targets, pairs } = chooseEnds(slice, ends)
     requireRate(everyMs, { most: targets.length, all: pairs.length })
+    const waitMs = Math.max(patienceMs, everyMs)
     const options = {
       every_ns: everyMs * 1e6,
-      patience_ns: Math.max(patienceMs, everyMs) * 1e6,
-      count: Math.round(forMs / everyMs),
+      patience_ns: waitMs * 1e6,
+      count: Math.floor(forMs / everyMs),
       bytes: payloadBytes,
     }
     // The same for all: a program does not probe the sliver in which it runs.
@@ -93,7 +94,7 @@ export const rttMeasurement: StandardMeasurement<RttOptions> = {
     return {
       programs: [{ on: sources, script: rttProgram, args: [settings(options, lines)] }],
       points: [rttPoint, rttCountPoint, toolPoint],
-      expectedMs: forMs + patienceMs,
+      expectedMs: forMs + waitMs,
     }
   },
 }

@@ -43,17 +43,26 @@ export interface Archives {
    * @throws {@link LabError} LAB_DATA_UNREACHABLE, LAB_DATA_CHECKSUM, LAB_DATA_NO_ROOM; what the task throws.
    */
   use<T>(data: DataTarget, options: UseOptions<T>): Promise<T>
-  /** Remove the archives that are neither used by a task nor by a sliver. `isUsed` gets the SHA-256 of each. */
+  /**
+   * Remove the archives that are neither used by a task nor by a sliver. `isUsed` gets the SHA-256 of each. What there is of one whose download was cut a short time ago stays,
+   * because it is tried again: the files of a run are not those of a sliver.
+   */
   prune(isUsed: (sha256: string) => boolean): Promise<void>
 }
 
 const partExtension = '.part'
+/** How long what there is of an archive stays after its download was cut, in milliseconds. It is tried again within seconds. */
+const cutKeptMs = 10 * 60_000
 
 /** Keep data archives in a folder. */
 export function openArchives({ dir, fetchFrom }: ArchivesOptions): Archives {
   const serial = createSerial()
   /** The number of tasks that use an archive, by SHA-256. */
   const users = new Map<string, number>()
+  /** When downloads were cut, by SHA-256, in milliseconds since this process began. */
+  const cuts = new Map<string, number>()
+  const wasCut = (sha256: string): boolean =>
+    performance.now() - (cuts.get(sha256) ?? -Infinity) < cutKeptMs
   const fileOf = (sha256: string): string => join(dir, sha256)
 
   async function list(): Promise<readonly string[]> {
@@ -74,7 +83,13 @@ export function openArchives({ dir, fetchFrom }: ArchivesOptions): Archives {
     const tooFull = (kept: number): LabError => new LabError('LAB_DATA_NO_ROOM', { keptMiB: kept })
     using space = await guardSpace(dir, { tooFull, keptMiB, signal })
     const part = file + partExtension
-    const found = await download(part, data, { fetchFrom, signal: space.signal })
+    cuts.delete(data.sha256)
+    const found = await download(part, data, { fetchFrom, signal: space.signal }).catch(
+      (error: unknown) => {
+        if (LabError.is(error, 'LAB_DATA_UNREACHABLE')) cuts.set(data.sha256, performance.now())
+        throw error
+      },
+    )
     if (found !== data.sha256) {
       await rm(part, { force: true })
       throw new LabError('LAB_DATA_CHECKSUM', { expected: data.sha256, found })
@@ -110,7 +125,10 @@ export function openArchives({ dir, fetchFrom }: ArchivesOptions): Archives {
     async prune(isUsed) {
       for (const name of await list()) {
         const sha256 = name.replace(partExtension, '')
-        if (!users.has(sha256) && !isUsed(sha256)) await rm(join(dir, name), { force: true })
+        const isCut = name.endsWith(partExtension) && wasCut(sha256)
+        if (users.has(sha256) || isUsed(sha256) || isCut) continue
+        await rm(join(dir, name), { force: true })
+        cuts.delete(sha256)
       }
     },
   }

@@ -2,7 +2,13 @@ import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { bool, point, type FilesTarget, type RunReport, type RunTarget } from '@community-lab/contract'
+import {
+  bool,
+  point,
+  type FilesTarget,
+  type RunReport,
+  type RunTarget,
+} from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { writeDocument } from '../../../../agent/src/disk/document.ts'
 import { systemClock } from '../../../../agent/src/loop/clock.ts'

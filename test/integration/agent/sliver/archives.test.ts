@@ -81,6 +81,14 @@ it('goes on where a download was cut, also after a restart', async () => {
   expect(asked).toEqual([0, 7, 12])
 })
 
+it('goes on where a download for a run was cut, although no sliver has its archive', async () => {
+  const archives = open({ breaksAfter: 9 })
+  await expect(read(archives)).rejects.toMatchObject({ code: 'LAB_DATA_UNREACHABLE' })
+  await archives.prune(() => false)
+  await expect(read(archives)).rejects.toMatchObject({ code: 'LAB_DATA_UNREACHABLE' })
+  expect(asked).toEqual([0, 9])
+})
+
 it('begins again with a server that sends no parts', async () => {
   await read(open({ breaksAfter: 7 })).catch(() => undefined)
   expect(await read(open({ parts: false }))).toBe(String(content))

@@ -93,3 +93,21 @@ it('refuses what is out of range, in words, before anything starts', () => {
   ]
   for (const [plan, words] of refused) expect(plan).toThrow(words)
 })
+
+it('gives a measurement the time until its last probe is given up', () => {
+  const { rtt } = measurements
+  const plan = (everyMs: number, forMs: number) => rtt.plan(aSlice(3), { ...all, everyMs, forMs })
+  // The last of two probes of each pair is sent before the end, and lost two minutes later.
+  expect(plan(120_000, 240_000).expectedMs).toBe(360_000)
+  expect(plan(1_000, 60_000).expectedMs).toBe(61_000)
+  // It sends whole intervals.
+  const oneWay = measurements['one-way'].plan(aSlice(2), {
+    ...pair,
+    everyMs: 60_000,
+    forMs: 90_000,
+  })
+  const counts = [plan(60_000, 90_000), oneWay].map(
+    ({ programs: [program] }) => /^count=(\d+)$/mu.exec(String(program?.args?.[0]))?.[1],
+  )
+  expect(counts).toEqual(['1', '1'])
+})
