@@ -229,7 +229,8 @@ class FileNodeRuns implements NodeRuns {
         await folder.killLeft()
         const outputBytes = await folder.outputSize()
         await folder.save({ closed: { reason: step.reason, message: null }, outputBytes })
-        return this.#fetching.end(step.id)
+        this.#fetching.end(step.id)
+        return
       }
       case 'forget': {
         await this.#folders.get(step.id)?.remove()
