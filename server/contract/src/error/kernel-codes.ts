@@ -135,7 +135,7 @@ export const kernelCodes = {
     0,
     false,
     (d) =>
-      `run ${d.run} was cut off on ${d.where.join(', ')}. What it measured until then is kept; start the run again for the rest`,
+      `run ${d.run} was cut off on ${d.where.join(', ')}. What it measured until then is kept: run.sql, run.export and rows(…).forEach have it; start the run again for the rest`,
   ),
   LAB_RUN_FAILED: code<{
     run: string
