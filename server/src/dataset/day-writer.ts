@@ -17,8 +17,8 @@ import type { Recorded } from './recorded.ts'
 
 /** Writes the tables of a day, sorted, each under a name that contains its checksum. */
 export interface DayWriter extends AsyncDisposable {
-  /** Write the rows of a Parquet file. The file in `dir` appears as a whole. */
-  sorted(name: string, file: string): Promise<HealthTable>
+  /** Write the rows of a Parquet file. The file in `dir` appears as a whole. `published` is the path of a file with earlier rows, which are written too, each once. */
+  sorted(name: string, file: string, published: string | null): Promise<HealthTable>
   /** Write what the server has recorded. */
   recorded(table: Recorded): Promise<HealthTable>
   /** Count the rows of a Parquet file. */
@@ -82,7 +82,13 @@ export async function openDayWriter(dir: string): Promise<DayWriter> {
   }
 
   return {
-    sorted: (name, file) => write(name, `read_parquet(${quoteText(file)})`, 'node, time, seq'),
+    sorted(name, file, published) {
+      const rows = `read_parquet(${quoteText(file)})`
+      if (published === null) return write(name, rows, 'node, time, seq')
+      const before = `read_parquet(${quoteText(published)})`
+      const added = `select late.* from ${rows} as late anti join ${before} as old using (node, time, seq)`
+      return write(name, `(select * from ${before} union all by name ${added})`, 'node, time, seq')
+    },
     async recorded({ name, columns, rows }) {
       const definitions = columns.map(([column, type]) => `${quoteIdentifier(column)} ${type}`)
       await connection.run(

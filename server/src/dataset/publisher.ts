@@ -105,9 +105,13 @@ export async function openHealthDataset(options: HealthDatasetOptions): Promise<
     const period = periodOf(day)
     const tables: HealthTable[] = []
     for (const name of Object.keys(nodeMeasurements)) {
-      const use = (file: string): Promise<HealthTable> => writer.sorted(name, file)
-      const table = await withSamples({ name, after: 0 }, period, { signal, use })
-      if (table !== null) tables.push(table)
+      // What is published stays, also where the store has removed it because it keeps no more.
+      const known = published.get(day)?.tables.find((table) => table.name === name)
+      const path = known === undefined ? null : join(dir, day, known.file)
+      const use = (file: string): Promise<HealthTable> => writer.sorted(name, file, path)
+      const after = known?.landed ?? 0
+      const table = (await withSamples({ name, after }, period, { signal, use })) ?? known
+      if (table !== undefined) tables.push(table)
     }
     for (const recorded of await options.recorded(period))
       tables.push(await writer.recorded(recorded))

@@ -10,7 +10,10 @@ import type { Recorded } from '../../../../server/src/dataset/recorded.ts'
 import { problemPlugin } from '../../../../server/src/http/problems.ts'
 import { useContractSchemas } from '../../../../server/src/http/validate.ts'
 import { datasetRoutes } from '../../../../server/src/route/datasets.ts'
-import type { TelemetryStore } from '../../../../server/src/telemetry/store.ts'
+import type {
+  TelemetryStore,
+  TelemetryStoreOptions,
+} from '../../../../server/src/telemetry/store.ts'
 import { makeFolder, openStore, spool } from '../telemetry/world.ts'
 
 const day = '2026-05-04'
@@ -46,9 +49,14 @@ function measure(store: TelemetryStore, nodeId: number, seqs: readonly number[])
   })
 }
 
-async function startDataset(options: { nowMs?: number } = {}) {
+async function startDataset(
+  options: { nowMs?: number; keep?: TelemetryStoreOptions['keep'] } = {},
+) {
   const folder = await makeFolder()
-  const store = await openStore(join(folder.dir, 'store'))
+  const store = await openStore(join(folder.dir, 'store'), {
+    compactEveryMs: null,
+    ...(options.keep === undefined ? {} : { keep: options.keep }),
+  })
   const clock = { nowMs: options.nowMs ?? nextDay }
   const dir = join(folder.dir, 'dataset')
   const open = (bounds: { maxBytes?: number } = {}) =>
@@ -153,6 +161,26 @@ it('publishes a day once, and anew with what came later, of which the manifest t
   expect(tableOf(second, 'node_health')?.rows).toBe(3)
   // Another server reads what this one has published.
   expect((await open()).manifest(day)).toEqual(second)
+})
+
+it('adds what came later to what is published, also where the store has removed that', async () => {
+  await using world = await startDataset({ keep: { sliceBytes: 1, nodeBytes: 1, days: 730 } })
+  const { store, dataset, clock, dir } = world
+  await measure(store, 1, [1, 2])
+  await dataset.publish(never)
+  const published = tableOf(dataset.manifest(day), 'node_health')
+  // It waits until nothing more comes, moves the rows to a file, and removes that.
+  let removed = 0
+  for (let round = 0; round < 3; round++)
+    removed += (await store.compact(nextDay + 86_400_000)).removed
+  expect(removed).toBe(1)
+  await measure(store, 1, [3])
+  clock.nowMs += 1_000
+  await dataset.publish(never)
+  const table = tableOf(dataset.manifest(day), 'node_health')
+  expect([published?.rows, table?.rows]).toEqual([2, 3])
+  const rows = await rowsOf(join(dir, day, table?.file ?? ''), 'select seq::integer as seq')
+  expect(rows.map(({ seq }) => seq)).toEqual([1, 2, 3])
 })
 
 it('begins a day again that was not published to its end, and one whose files are damaged', async () => {
