@@ -31,7 +31,7 @@ export interface Outcome {
   /** How many bytes of its output are kept, and how many more it has written. Known when it has ended. */
   readonly outputBytes: number
   readonly lostBytes: number
-  /** How many lines of the sliver were not valid samples while it ran, including lines of other programs. Only `done()` knows it; null: not known. */
+  /** How many lines of the sliver were not valid samples while it ran: those that name this run, and those that name none, also of other programs. Only `done()` knows it; null: not known. */
   readonly rejected: number | null
   /** The reasons, with the first rejected line of each. */
   readonly rejections: readonly Rejection[]
