@@ -7,7 +7,7 @@ use lib __FILE__ =~ s{[^/]*$}{.}r;
 use Catcher::Files qw(monotonic_us read_steady write_text);
 use Catcher::List qw(read_wanted write_caught);
 use Catcher::Settings qw(configure $dir);
-use Catcher::Stream qw(catch finish is_fifo_open open_stream);
+use Catcher::Stream qw(catch empty finish is_fifo_open open_stream);
 
 # The catcher: one process for all slivers of a node. Programs in slivers write lines into FIFOs, one for each sliver. The catcher moves these bytes into files,
 # and the agent reads the files. The catcher continues to run when the agent ends. It is written in Perl, which can call splice(2) and is part of every Debian
@@ -15,7 +15,8 @@ use Catcher::Stream qw(catch finish is_fifo_open open_stream);
 #
 # Files in the catcher's folder:
 #   wanted      the list that the agent writes: a line 'version serial boot', for each sliver a line 'folder <tab> task <tab> fifo', and a line 'end serial'.
-#               The task is 'catch': move what is written into the FIFO. Or it is 'end': move what is still in the FIFO, then close it.
+#               The task is 'catch': move what is written into the FIFO; what was there before the list
+#               is moved before the answer. Or it is 'end': move what is still in the FIFO, then close it.
 #   caught      the answer, in the same format, with this process's pid instead of the boot. For each sliver it has a line 'folder <tab> state'.
 #               The state is 'ok' (its lines are caught), 'ended' (its task is done), or the reason why the task has failed.
 #   steady      a line 'boot base rate' of the agent: the time of a line is the monotonic clock times the rate, plus the base, both in microseconds
@@ -33,8 +34,7 @@ use Catcher::Stream qw(catch finish is_fifo_open open_stream);
 # each second.
 #
 # A sliver may write a number of bytes per second, and after a pause a larger number at once. Bytes that come faster are discarded as whole lines, and the lines
-# are counted. They are moved into the file 'lost' first, where the next catcher finds them after a kill. Lines that report the end of a run are kept even then,
-# up to a number per second, because somebody waits for them. The catcher sleeps three times as long as it works, so a faster writer has to wait.
+# are counted. They are moved into the file 'lost' first, where the next catcher finds them after a kill. The catcher sleeps three times as long as it works, so a faster writer has to wait.
 #
 # On a full disk only a part of a write succeeds. The missing part is then written before anything else, so the index has only complete entries, and no line is
 # joined to another one. 'dropped', 'refused' and 'caught' are overwritten in place, because a full disk has no room for a second file. Their last bytes show
@@ -53,7 +53,11 @@ sysopen(my $wake, "$dir/wake", O_RDWR | O_NONBLOCK) or die "wake: $!\n";
 sub do_task {
   my ($name, $task, $fifo) = @_;
   if (my $stream = $streams{$name}) {
-    return 'ok' if $task eq 'catch' && is_fifo_open($stream, $fifo);
+    if ($task eq 'catch' && is_fifo_open($stream, $fifo)) {
+      # Whoever asked may wait for what was written before.
+      empty($stream);
+      return 'ok';
+    }
     finish($stream, $task eq 'end');
     delete $streams{$name};
   } elsif ($task eq 'end') {

@@ -7,8 +7,8 @@ use POSIX ();
 # The supervisor of one run in one sliver. It outlives the agent that has started it, and needs nothing from it: it starts the program at its time, keeps its
 # output, ends it when its time is over or when it is cancelled, and writes down how it has ended. The agent reads these files when it likes.
 #
-# Arguments: the run's folder; its id; when it starts (microseconds since the epoch; 0: at once); after how many microseconds it is ended (0: never); how many
-# bytes of its output are kept; the sliver's FIFO of samples; the numbers of clock_gettime(2) and prctl(2); the run's cgroup (empty: none); the files in which a
+# Arguments: the run's folder; when it starts (microseconds since the epoch; 0: at once); after how many microseconds it is ended (0: never); how many
+# bytes of its output are kept; the sliver's FIFO of samples, to which it writes the end of a line; the numbers of clock_gettime(2) and prctl(2); the run's cgroup (empty: none); the files in which a
 # process is entered into cgroups; '--'; and the command that starts the program in the sliver and leaves it to this process. The program must wait for a line
 # on its standard input before it begins. Its pid is in the file 'pid' then.
 #
@@ -21,7 +21,8 @@ use POSIX ();
 #                ended TIME CODE SIGNAL REASON BYTES LOST END_ROW KILLED
 #                                            how it has ended; '-' stands for no code or signal. REASON: exited, limit, cancelled, sliver_ended, or lost
 #                                            when something else than the agent has ended this process by SIGTERM, as a host does that shuts down. BYTES
-#                                            of its output are in 'output', and LOST were not kept. END_ROW is 1 when the line 'run_end' is in the FIFO.
+#                                            of its output are in 'output', and LOST were not kept. END_ROW is 0; supervisors of earlier versions have written a line
+#                                            'run_end' into the FIFO, and 1 here.
 #                                            KILLED processes of the sliver were killed by the kernel meanwhile because there was no memory left
 #                failed MESSAGE              it could not be started
 #              A line without a newline at its end was not written completely, and counts as absent. The next supervisor removes it.
@@ -34,7 +35,7 @@ use POSIX ();
 #
 # A supervisor that is killed leaves the program running without anybody who reads its output. The agent finds that, and ends it by its cgroup.
 
-my ($dir, $run, $start_us, $limit_us, $max_output, $fifo, $clock, $prctl, $cgroup, @rest) = @ARGV;
+my ($dir, $start_us, $limit_us, $max_output, $fifo, $clock, $prctl, $cgroup, @rest) = @ARGV;
 my @procs;
 while (@rest) {
   my $next = shift @rest;
@@ -233,7 +234,7 @@ sub count_killed {
 }
 my $killed_before = 0;
 
-# Write the end, after the last sample of the program, and leave.
+# Write the end, and leave.
 sub finish {
   my ($status, $reason) = @_;
   my ($code, $signal) = defined $status ? ($status & 127 ? ('-', $status & 127) : ($status >> 8, '-')) : ('-', '-');
@@ -244,21 +245,19 @@ sub finish {
     wait_us($is_open ? 100000 : 10000);
   } while (($is_open || has_processes()) && monotonic_us() < $until);
   IO::Handle::sync($kept);
-  my $has_end_row = 0;
   if (defined $begun_us) {
-    my $shell_code = $code ne '-' ? $code : $signal ne '-' ? 128 + $signal : 255;
     # The program may have ended within a line.
-    my $line = qq{\nrun_end run="$run" exit_code=$shell_code\n};
+    my $is_written = 0;
     $until = monotonic_us() + $drain_us;
-    while (!$has_end_row && monotonic_us() < $until) {
-      if (sysopen(my $samples, $fifo, O_WRONLY | O_NONBLOCK)) { $has_end_row = 1 if (syswrite($samples, $line) // 0) == length $line }
+    while (!$is_written && monotonic_us() < $until) {
+      if (sysopen(my $samples, $fifo, O_WRONLY | O_NONBLOCK)) { $is_written = 1 if (syswrite($samples, "\n") // 0) == 1 }
       else { last }
-      select(undef, undef, undef, 0.05) if !$has_end_row;
+      select(undef, undef, undef, 0.05) if !$is_written;
     }
   }
   # A full disk has no room for it until somebody makes some.
   my $ended_us = now_us();
-  sleep 1 until note('ended', $ended_us, $code, $signal, $reason, $bytes, $lost, $has_end_row, count_killed() - $killed_before);
+  sleep 1 until note('ended', $ended_us, $code, $signal, $reason, $bytes, $lost, 0, count_killed() - $killed_before);
   rmdir($cgroup) if $cgroup ne '';
   exit 0;
 }

@@ -176,6 +176,7 @@ async function work(
     dir: join(dataDir, 'runs'),
     slivers,
     spool,
+    appendAfter: measuring.appendAfter,
     measureDir: (id) => measureFolder(dataDir, id),
     checks,
     problems,

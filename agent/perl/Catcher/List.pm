@@ -8,7 +8,7 @@ use Catcher::Files qw(write_text);
 use Catcher::Settings qw($dir);
 our @EXPORT_OK = qw(read_wanted write_caught);
 
-my ($version, $answer) = (2, '');
+my ($version, $answer) = (3, '');
 
 # Read the list: its serial, and a task for each sliver. The result is empty when the list is incomplete, as an agent of version 0.1 could leave it.
 sub read_wanted {

@@ -12,12 +12,11 @@ use Fcntl;
 use Catcher::Counts qw(save_counts);
 use Catcher::Files qw(now_us read_at write_at);
 use Catcher::Segments qw(open_line_bytes write_owed);
-use Catcher::Settings qw($chunk_bytes $entry_bytes $max_line $reserve_bytes $run_end $splice);
+use Catcher::Settings qw($chunk_bytes $max_line $splice);
 our @EXPORT_OK = qw(open_lost resume_throwing_away save_lost take_and_throw_away);
 
-my ($head_bytes, $owed_bytes, $longest_owed, $unknown) = (4096, 24576, 16384, 0xffffffff);
+my ($head_bytes, $owed_bytes, $unknown) = (4096, 24576, 0xffffffff);
 my $lost_bytes = $head_bytes + $chunk_bytes + 2 * $owed_bytes;
-my $longest_run_end = 255;
 
 # Without this file chunks are discarded as well, but then a kill leaves one of them out of the counts.
 sub open_lost {
@@ -33,7 +32,7 @@ sub save_lost_state {
   my ($stream, $is_taking) = @_;
   return unless $stream->{lost};
   my @numbers = map { $stream->{$_} // $unknown } qw(inside_lost area dropped refused owed_from owed_length open_line);
-  my $state = pack('C3 C Q4 N n/a', $is_taking, $stream->{why} eq 'refused', @numbers, $stream->{tail});
+  my $state = pack('C3 C Q4 N', $is_taking, $stream->{why} eq 'refused', @numbers);
   # After a failed write the file is not used any more: even overwriting in place fails on this disk.
   delete $stream->{lost} unless write_at($stream->{lost}, 0, $state);
 }
@@ -54,10 +53,10 @@ sub save_lost {
 sub resume_throwing_away {
   my ($stream) = @_;
   return unless $stream->{lost};
-  my ($is_taking, $is_refused, $inside, $area, $dropped, $refused, $from, $length, $open_line, $tail) =
-    unpack('C3 C Q4 N n/a', read_at($stream->{lost}, 0, $head_bytes));
+  my ($is_taking, $is_refused, $inside, $area, $dropped, $refused, $from, $length, $open_line) =
+    unpack('C3 C Q4 N', read_at($stream->{lost}, 0, $head_bytes));
   my $written = $stream->{end} - $from;
-  @$stream{'why', 'inside_lost', 'area', 'tail'} = ($is_refused ? 'refused' : 'dropped', $inside, $area, $tail);
+  @$stream{'why', 'inside_lost', 'area'} = ($is_refused ? 'refused' : 'dropped', $inside, $area);
   @$stream{'owed_from', 'owed_length'} = ($from, $length);
   $stream->{dropped} = $dropped if $dropped > $stream->{dropped};
   $stream->{refused} = $refused if $refused > $stream->{refused};
@@ -91,25 +90,6 @@ sub take_chunk {
   }
   sysread($stream->{in}, $chunk, $chunk_bytes);
   return $chunk // '';
-}
-
-# Keep the lines of a discarded chunk that report the end of a run, as far as there is room for them. Returns their number.
-sub keep_run_ends {
-  my ($stream, $chunk) = @_;
-  my $bytes_left = $reserve_bytes + ($stream->{room} < 0 ? $stream->{room} : 0) - length $stream->{owed_rest};
-  # The previous chunk may have ended within such a line.
-  my $text = ($stream->{inside_lost} ? $stream->{tail} : '') . $chunk;
-  my $kept = 0;
-  while ($text =~ /^($run_end [^\n]{1,$longest_run_end}\n)/mg) {
-    $bytes_left -= $entry_bytes + length $1;
-    last if $stream->{run_ends} < 1 || $bytes_left < 0 || length($stream->{owed_rest}) + length $1 > $longest_owed;
-    $stream->{run_ends}--;
-    $stream->{owed_rest} .= $1;
-    $kept++;
-  }
-  $stream->{tail} = substr($text, rindex($text, "\n") + 1, $longest_run_end + 20);
-  $stream->{owed_us} = now_us() if $kept;
-  return $kept;
 }
 
 # Take a chunk and discard it. Returns whether there was one.
@@ -146,7 +126,7 @@ sub throw_away {
   }
   if (length $chunk) {
     $stream->{why} = $why;
-    my $lines = ($chunk =~ tr/\n//) - keep_run_ends($stream, $chunk);
+    my $lines = $chunk =~ tr/\n//;
     $stream->{inside_lost} = substr($chunk, -1) ne "\n" ? 1 : 0;
     if ($lines && $why eq 'refused') {
       my ($line) = $chunk =~ /^([^\n]{1,256})\n/m;

@@ -4,17 +4,15 @@ use strict;
 use warnings;
 use Exporter 'import';
 our @EXPORT_OK = qw(
-  configure $dir $run_end $segment_bytes $max_bytes $bytes_per_s $burst_bytes $splice $clock $entry_bytes $max_line $chunk_bytes $reserve_bytes
+  configure $dir $segment_bytes $max_bytes $bytes_per_s $burst_bytes $splice $clock $entry_bytes $max_line $chunk_bytes
 );
 
-# The catcher's folder; the name of the measurement that reports the end of a run; the most bytes of one segment and of all segments of a sliver; how many bytes
+# The catcher's folder; the most bytes of one segment and of all segments of a sliver; how many bytes
 # a sliver may write per second, and at once; the numbers of splice(2) and clock_gettime(2) on this processor.
-our ($dir, $run_end, $segment_bytes, $max_bytes, $bytes_per_s, $burst_bytes, $splice, $clock);
+our ($dir, $segment_bytes, $max_bytes, $bytes_per_s, $burst_bytes, $splice, $clock);
 # The size of an entry of the index, the longest line, and the most bytes that are moved at once.
 our ($entry_bytes, $max_line, $chunk_bytes) = (34, 4096, 65536);
-# How far the files may exceed their limit: by the last chunk, by the lines that report the end of a run, and by the rest of the last line.
-our $reserve_bytes = $chunk_bytes + 16384;
 
-sub configure { ($dir, $run_end, $segment_bytes, $max_bytes, $bytes_per_s, $burst_bytes, $splice, $clock) = @_ }
+sub configure { ($dir, $segment_bytes, $max_bytes, $bytes_per_s, $burst_bytes, $splice, $clock) = @_ }
 
 1;

@@ -10,9 +10,7 @@ use Catcher::Files qw(monotonic_us now_us write_text);
 use Catcher::Lost qw(open_lost resume_throwing_away save_lost take_and_throw_away);
 use Catcher::Segments qw(add_to_index measure_room open_line_bytes open_newest open_segment write_owed);
 use Catcher::Settings qw($burst_bytes $bytes_per_s $chunk_bytes $dir $segment_bytes $splice);
-our @EXPORT_OK = qw(open_stream catch finish is_fifo_open);
-
-my ($run_ends_per_s, $burst_run_ends) = (10, 100);
+our @EXPORT_OK = qw(open_stream catch empty finish is_fifo_open);
 
 sub open_stream {
   my ($name, $fifo) = @_;
@@ -24,7 +22,7 @@ sub open_stream {
   sysopen($stream->{in}, $fifo, O_RDWR | O_NONBLOCK) or die "$fifo: $!\n";
   fcntl($stream->{in}, 1031, 1048576); # F_SETPIPE_SZ: room for a burst. The default size is sufficient, too.
   load_counts($stream);
-  @$stream{'tokens', 'run_ends', 'refilled_us', 'tail'} = ($burst_bytes, $burst_run_ends, monotonic_us(), '');
+  @$stream{'tokens', 'refilled_us'} = ($burst_bytes, monotonic_us());
   open_newest($stream);
   open_lost($stream);
   resume_throwing_away($stream);
@@ -38,8 +36,6 @@ sub catch {
   my $now = monotonic_us();
   $stream->{tokens} += ($now - $stream->{refilled_us}) * $bytes_per_s / 1000000;
   $stream->{tokens} = $burst_bytes if $stream->{tokens} > $burst_bytes;
-  $stream->{run_ends} += ($now - $stream->{refilled_us}) * $run_ends_per_s / 1000000;
-  $stream->{run_ends} = $burst_run_ends if $stream->{run_ends} > $burst_run_ends;
   $stream->{refilled_us} = $now;
   my $is_written = write_owed($stream);
   # The segment stays open while an entry of its index is missing: the agent ignores that entry when another segment exists.
@@ -66,11 +62,17 @@ sub catch {
   return take_and_throw_away($stream, 'dropped');
 }
 
-# Move what is still in the FIFO. The number of chunks is limited, so that a writer that continues does not delay the others. If a catcher will open this sliver
+# Move what is in the FIFO. The number of chunks is limited, so that a writer that continues does not delay the others; it is more than a FIFO can hold.
+sub empty {
+  my ($stream) = @_;
+  for (1 .. 64) { last unless catch($stream) }
+}
+
+# Move what is still in the FIFO. If a catcher will open this sliver
 # again, it writes the bytes that a full disk did not take; otherwise, or without the file 'lost', their lines count as dropped.
 sub finish {
   my ($stream, $is_last) = @_;
-  for (1 .. 64) { last unless catch($stream) }
+  empty($stream);
   if ($is_last || !$stream->{lost}) {
     my $lines = $stream->{owed_rest} =~ tr/\n//;
     # The agent reports a line whose end is not in the files.

@@ -14,6 +14,7 @@ import {
   openSpool,
   type LineChecks,
   type MeasuredSliver,
+  type SliverStreams,
   type Spool,
 } from './measurement.ts'
 import type { SliverStatus } from '../plan/observed.ts'
@@ -35,6 +36,8 @@ export interface Measuring {
   readonly spool: Spool
   /** Let the catcher store what a sliver writes. Called before the sliver is started. See {@link SliverStreams.ensure}. */
   prepare(sliverId: string, measureDir: string): Promise<void>
+  /** Append a sample after all that its sliver has written. See {@link SliverStreams.appendAfter}. */
+  readonly appendAfter: SliverStreams['appendAfter']
   /** Read the rest of what a sliver has written, after it has ended for good. See {@link SliverStreams.remove}. */
   end(sliverId: string): Promise<void>
   /**
@@ -125,6 +128,7 @@ export async function openMeasuring(
       ending.delete(id)
       return streams.ensure(id, measureDir)
     },
+    appendAfter: (sample, marks) => streams.appendAfter(sample, marks),
     async end(id) {
       ending.add(id)
       await streams.remove(id)

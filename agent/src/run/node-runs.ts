@@ -14,11 +14,12 @@ import type { Log } from '../loop/log.ts'
 import { repeatUntilAborted } from '../loop/repeat.ts'
 import { fifoPath } from '../measurement/catcher/fifo.ts'
 import { watchFolder, type FolderWatch } from '../measurement/catcher/watch-folder.ts'
-import type { LineChecks, Spool } from '../measurement/measurement.ts'
+import type { LineChecks, SliverStreams, Spool } from '../measurement/measurement.ts'
 import { planRuns, type RunStep } from '../plan/runs.ts'
 import type { NodeWanted } from '../plan/wanted.ts'
 import type { NodeProblems } from '../report/problems.ts'
 import type { Slivers } from '../sliver/slivers.ts'
+import { createEndRows, type EndRows } from './end-rows.ts'
 import { createFetching, type Fetching } from './fetching.ts'
 import { sendOutput } from './output-sender.ts'
 import { runRecordFormat } from './record.ts'
@@ -31,6 +32,8 @@ export interface RunsOptions {
   readonly dir: string
   readonly slivers: Pick<Slivers, 'list' | 'prepareProgram' | 'useFiles'>
   readonly spool: Spool
+  /** See {@link SliverStreams.appendAfter}. */
+  readonly appendAfter: SliverStreams['appendAfter']
   /** Return the folder that a sliver sees as `/run/community-lab`. */
   readonly measureDir: (sliverId: string) => string
   /** Gets what the runs declare of their lines. */
@@ -89,6 +92,7 @@ class FileNodeRuns implements NodeRuns {
   readonly #options: RunsOptions
   readonly #folders: Map<string, RunFolder>
   readonly #fetching: Fetching
+  readonly #ends: EndRows
   readonly #watches = new Map<string, FolderWatch>()
   readonly #due
   #target: NodeWanted | null = null
@@ -99,6 +103,11 @@ class FileNodeRuns implements NodeRuns {
     this.#folders = folders
     this.#due = createAutoResetEvent(options.clock)
     this.#fetching = createFetching(options.clock, () => this.look())
+    this.#ends = createEndRows({
+      ...options,
+      onAppended: () => this.look(),
+      onProblem: (run, error) => options.log.warn({ err: error, run }, 'the row of its end waits'),
+    })
   }
 
   setTarget(target: NodeWanted): void {
@@ -159,7 +168,7 @@ class FileNodeRuns implements NodeRuns {
       if (!isUnfinished(folder)) continue
       await this.#try(folder.record.id, 'send', async () => {
         await folder.refresh()
-        await sendOutput(spool, folder)
+        await sendOutput(spool, this.#ends, folder)
       })
     }
     this.#watchUnfinished()
@@ -265,7 +274,6 @@ class FileNodeRuns implements NodeRuns {
     await writeFile(join(dir, 'first'), `${start.firstPid}\n${start.endingFile}\n`)
     await startSupervisor({
       folder: dir,
-      runId: id,
       startMs: startAt === null ? null : new Date(startAt).getTime(),
       limitMs,
       maxOutputBytes,

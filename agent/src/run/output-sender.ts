@@ -1,16 +1,17 @@
 import { nowUs } from '../measurement/sample.ts'
 import type { Spool } from '../measurement/measurement.ts'
 import { cutOutput, outputName } from './domain/output.ts'
+import { endMark, type EndRows } from './end-rows.ts'
 import type { RunFolder } from './run-folder.ts'
 
 /** The most bytes of output that are put into the spool at once. */
 const stepBytes = 256 * 1024
 
 /**
- * Put the output of a run into the spool, as far as it is there. The position is stored together with the rows, so a row is never stored twice. Returns false
- * when the spool has no room now.
+ * Put the output of a run into the spool, as far as it is there, and then the row of its end. The position is stored together with the rows, so a row is never stored twice.
+ * Returns false when the spool has no room now, or the row of the end is not in it.
  */
-export async function sendOutput(spool: Spool, run: RunFolder): Promise<boolean> {
+export async function sendOutput(spool: Spool, ends: EndRows, run: RunFolder): Promise<boolean> {
   const { id, sliver, isSent } = run.record
   if (isSent) return true
   // The state is read before the output: what is there after the end is all.
@@ -31,10 +32,11 @@ export async function sendOutput(spool: Spool, run: RunFolder): Promise<boolean>
     }
     if (!isLast) continue
     if (!hasEnded) return true
+    if (!ends.has(run)) return false
     await spool.sync()
     await run.noteSent(at + cut.bytesRead)
-    // The mark goes last: without it, the output would be sent a second time.
-    spool.append([], { marks: { [key]: null } })
+    // The marks go last: without them, the output would be sent a second time.
+    spool.append([], { marks: { [key]: null, [endMark(id)]: null } })
     return true
   }
 }

@@ -20,6 +20,8 @@ const schema = Type.Object({
   outputBytes: Type.Number(),
   /** The measurements that it declares: lines may be read long after its target is gone. Absent: none. */
   points: Type.Optional(Type.Array(RunPoint)),
+  /** Whether the row of its end is in the spool. Absent: not yet, or its supervisor has written that row itself, as those of earlier versions did. */
+  hasEndRow: Type.Optional(Type.Boolean()),
 })
 /** What the agent itself notes of a run. The rest is in the file `state`, which the run's supervisor writes. */
 export type RunRecord = Static<typeof schema>
@@ -27,9 +29,9 @@ export type RunRecord = Static<typeof schema>
 /** The format of `run.json` in the folder of a run. */
 export const runRecordFormat: Format<typeof schema> = {
   what: "a run's record",
-  version: 2,
+  version: 3,
   readableFrom: 1,
   schema,
-  // Version 2 added `points`.
-  migrations: [(document) => document, (document) => document],
+  // Version 2 added `points`, version 3 `hasEndRow`.
+  migrations: [(document) => document, (document) => document, (document) => document],
 }

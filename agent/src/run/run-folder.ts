@@ -94,8 +94,16 @@ export class RunFolder {
       message: describeKills(end) ?? readMessage(end?.message ?? closed?.message ?? null),
       output_bytes: state === 'ended' ? (end?.outputBytes ?? outputBytes) : 0,
       lost_bytes: end?.lostBytes ?? 0,
-      has_end_row: end?.hasEndRow ?? false,
+      has_end_row: state === 'ended' && this.#hasEndRow(),
     }
+  }
+
+  /** The row of its end, as fields of a sample; null: it has not begun, so it has no samples. */
+  endRow(): { readonly run: string; readonly exit_code: number } | null {
+    const { begunUs, end } = this.#progress
+    if (begunUs === null) return null
+    const { exitCode = null, signal: by = null } = end ?? {}
+    return { run: this.#record.id, exit_code: exitCode ?? (by === null ? 255 : 128 + by) }
   }
 
   /** Let the supervisor end the run. */
@@ -150,7 +158,7 @@ export class RunFolder {
 
   /** Note that all of the output is in the spool, and remove what only the program needed. */
   async noteSent(outputBytes: number): Promise<void> {
-    await this.save({ isSent: true, outputBytes })
+    await this.save({ isSent: true, outputBytes, hasEndRow: this.#hasEndRow() })
     const left = ['output', 'process.json', 'pid', 'first', 'runtime.log', 'cancel', 'files.tar']
     await Promise.all(left.map((name) => rm(join(this.dir, name), { force: true })))
   }
@@ -161,6 +169,12 @@ export class RunFolder {
 
   get #output(): string {
     return join(this.dir, 'output')
+  }
+
+  #hasEndRow(): boolean {
+    const { begunUs, end } = this.#progress
+    if (!this.#record.isSent) return begunUs !== null
+    return this.#record.hasEndRow ?? end?.hasEndRow ?? false
   }
 
   #isSupervised(): boolean {

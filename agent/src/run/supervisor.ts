@@ -7,7 +7,6 @@ import { localSystemCalls } from '../system-calls.ts'
 export interface Supervision {
   /** The run's folder. */
   readonly folder: string
-  readonly runId: string
   /** When the program begins, in milliseconds since the epoch; null: at once. */
   readonly startMs: number | null
   /** After how many milliseconds it is ended; null: never. */
@@ -38,5 +37,5 @@ function argumentsOf({ start, ...of }: Supervision): readonly string[] {
   const us = (ms: number | null): number => Math.round((ms ?? 0) * 1000)
   const numbers = [us(of.startMs), us(of.limitMs), of.maxOutputBytes].map(String)
   const system = [of.fifo, String(calls.clockGettime), String(calls.prctl), start.cgroup ?? '']
-  return [of.folder, of.runId, ...numbers, ...system, ...start.procs, '--', ...start.command]
+  return [of.folder, ...numbers, ...system, ...start.procs, '--', ...start.command]
 }

@@ -22,7 +22,7 @@ export const maxFields = 64
 export const rejectedMeasurement = 'rejected'
 /** The measurement of lines that were lost because a buffer was full: `lines` is their number. */
 export const droppedMeasurement = 'dropped'
-/** The measurement of the end of a run's program on a sliver. Such lines are accepted also from a sliver that writes too fast, because a run waits for them. */
+/** The measurement of the end of a run's program on a sliver. The row is the agent's: it follows all that programs of the sliver had written by then, and no program can write one. */
 export const runEndMeasurement = 'run_end'
 /** Columns of every table. A field cannot have their names. */
 export const reservedColumns: readonly string[] = [

@@ -1,8 +1,7 @@
-import { runEndMeasurement, runOfLine } from '@community-lab/contract'
+import { runOfLine } from '@community-lab/contract'
 import type { IndexEntry } from '../domain/catcher-index.ts'
 import {
   countLines,
-  findLines,
   splitLines,
   textOf,
   toSample,
@@ -32,14 +31,8 @@ export interface IntakeOptions extends LineContext {
   readonly maxLines: number
 }
 
-/** When the lines of a chunk are refused, at most this many of its lines that report the end of a run are read nevertheless. */
-const keptPerChunk = 8
-/** The most of these lines that may be read in advance of the rate. They count like other lines, so in the long run the rate is not exceeded. */
-const keptInAdvance = 100
-
 /**
- * Make samples from the bytes that the entries describe; the first ones begin at `from`. Lines beyond the rate are refused and only counted, which costs next to nothing. Ends of
- * runs are accepted even then, because somebody waits for them.
+ * Make samples from the bytes that the entries describe; the first ones begin at `from`. Lines beyond the rate are refused and only counted, which costs next to nothing.
  */
 export function takeIn(
   before: Pick<Intake, 'refusals' | 'allowance' | 'rest'>,
@@ -72,17 +65,13 @@ export function takeIn(
     return split.bytesRead
   }
 
-  function refuseLines(chunk: Uint8Array, timeUs: number, mostKept: number): number {
+  function refuseLines(chunk: Uint8Array, timeUs: number): number {
     const counted = countLines(rest, chunk)
-    const most = Math.max(0, Math.min(keptPerChunk, mostKept))
-    const kept = findLines(rest, chunk, { measurement: runEndMeasurement, most })
-    for (const line of kept) readLine(line, timeUs)
     // Whose lines these are is not looked at: all programs of the sliver share the rate.
     refusals = addRefusal(refusals, {
-      ...{ reason: tooFast(rate), run: null, lines: counted.lines - kept.length },
+      ...{ reason: tooFast(rate), run: null, lines: counted.lines },
       ...{ line: () => textOf(counted.example), time_us: timeUs },
     })
-    linesLeft -= kept.length
     rest = counted.rest
     return chunk.length
   }
@@ -98,7 +87,7 @@ export function takeIn(
       at +=
         allowed > 0
           ? readLines(chunk, timeUs, Math.min(linesLeft, allowed))
-          : refuseLines(chunk, timeUs, allowed + keptInAdvance)
+          : refuseLines(chunk, timeUs)
       allowance = { ...allowance, left: allowance.left - (linesBefore - linesLeft) }
     }
     if (at < until && linesLeft <= 0) break

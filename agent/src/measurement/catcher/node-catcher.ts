@@ -41,6 +41,11 @@ export interface NodeCatcher {
    */
   want(folder: string, fifo: string): Promise<void>
   /**
+   * Let the catcher store what was written to the FIFO of a folder before this call.
+   * @throws Error that says why it does not.
+   */
+  empty(folder: string): Promise<void>
+  /**
    * Let the catcher store what is left in the FIFO of a folder, and close both.
    * @throws Error that says why it has not closed them yet.
    */
@@ -137,6 +142,14 @@ class FileNodeCatcher implements NodeCatcher {
     if (present?.task === 'catch' && present.fifo === fifo)
       if (await this.#isCaught(folder, present.serial)) return
     const state = (await this.#ask(folder, { task: 'catch', fifo })).entries.get(folder)
+    if (state !== 'ok') throw new Error(state ?? 'the catcher says nothing of it')
+  }
+
+  async empty(folder: string): Promise<void> {
+    const present = this.#tasks.get(folder)
+    if (present?.task !== 'catch') throw new Error('the catcher does not catch it')
+    // A catcher moves what is in a FIFO before it answers.
+    const state = (await this.#ask(folder, present)).entries.get(folder)
     if (state !== 'ok') throw new Error(state ?? 'the catcher says nothing of it')
   }
 

@@ -23,20 +23,27 @@ export interface OpenStream {
   readonly measureDir: string
   /** Tell whether the FIFO in the sliver's folder is still the one that was opened. */
   hasFifo(): Promise<boolean>
+  /** See {@link StreamReader.appendAfter}. */
+  readonly appendAfter: StreamReader['appendAfter']
   /** Stop reading, and close the FIFO. */
   close(): Promise<void>
 }
 
 /** Make a sliver's FIFO unless it exists, keep it open, and read its stream whenever the catcher has added to it. */
 export async function openStream(options: OpenStreamOptions): Promise<OpenStream> {
-  const { spool, dir, measureDir } = options
+  const { spool, reader, dir, measureDir } = options
   const fifo = await openFifo(measureDir)
-  const drained = options.drainer.add(options.reader)
+  const drained = options.drainer.add(reader)
   const watch = watchFolder(dir, () => drained.ask())
   const unsubscribe = spool.onTrim(() => drained.ask())
   drained.ask()
   return {
     measureDir,
+    appendAfter(sample, marks) {
+      const taken = reader.appendAfter(sample, marks)
+      drained.ask()
+      return taken
+    },
     async hasFifo() {
       try {
         const [held, found] = await Promise.all([fifo.stat(), lstat(fifoPath(measureDir))])
@@ -50,6 +57,7 @@ export async function openStream(options: OpenStreamOptions): Promise<OpenStream
       watch.close()
       unsubscribe()
       await drained.stop()
+      reader.letGo()
       await fifo.close()
     },
   }

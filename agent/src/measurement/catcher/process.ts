@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { runEndMeasurement } from '@community-lab/contract'
 import { isAbsent, isProcessGone } from '../../errno.ts'
 import { startPerl } from '../../perl.ts'
 import { localSystemCalls } from '../../system-calls.ts'
@@ -55,7 +54,7 @@ function argumentsOf({ dir, segmentBytes, maxBytes, byteRate }: CatcherOptions):
   if (calls === null) throw new Error(`the system calls of ${process.arch} are not known`)
   const { perSecond, burst } = byteRate
   const numbers = [segmentBytes, maxBytes, perSecond, burst, calls.splice, calls.clockGettime]
-  return [dir, runEndMeasurement, ...numbers.map(String)]
+  return [dir, ...numbers.map(String)]
 }
 
 /**

@@ -1,9 +1,11 @@
 import { rm } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { LabError, messageOf } from '@community-lab/contract'
+import { exists } from '../../errno.ts'
 import { createSerial } from '../../serial.ts'
 import type { LineContext } from '../domain/line-samples.ts'
 import type { Rate } from '../domain/rate.ts'
+import type { Sample } from '../sample.ts'
 import type { Spool } from '../spool/spool.ts'
 import { createDrainer } from './drainer.ts'
 import { fifoPath } from './fifo.ts'
@@ -47,6 +49,12 @@ export interface SliverStreams {
    * @throws {@link LabError} LAB_AGENT_CATCHER_FAILED.
    */
   ensure(sliverId: string, measureDir: string): Promise<void>
+  /**
+   * Append a sample of a sliver, with marks, after those of all lines that its programs have written before this call. Rows that tell of their lost lines come before it, too.
+   * Returns false when the sliver's stream is not read now, or the spool is full; then it may be called again.
+   * @throws {@link LabError} LAB_AGENT_CATCHER_FAILED.
+   */
+  appendAfter(sample: Sample, marks: Readonly<Record<string, unknown>>): Promise<boolean>
   /** Read a sliver's stream to its end, and remove its FIFO and its files. Call it after its processes have ended. Idempotent. */
   remove(sliverId: string): Promise<void>
   /** Stop reading at once, so that this process can end. The catcher runs on and keeps what is written meanwhile. Running calls fail. */
@@ -187,6 +195,21 @@ export function createSliverStreams(options: SliverStreamsOptions): SliverStream
 
   return {
     ensure: (sliverId, measureDir) => inTurn(sliverId, () => ensure(sliverId, resolve(measureDir))),
+    async appendAfter(sample, marks) {
+      const folder = folderOf(sample.source)
+      const found: { stream?: OpenStream; isGone?: boolean } = {}
+      await inTurn(sample.source, async () => {
+        const stream = open.get(sample.source)
+        if (stream === undefined) found.isGone = !(await exists(folder))
+        else {
+          await (await openCatcher()).empty(basename(folder))
+          found.stream = stream
+        }
+      })
+      // All that the sliver has ever written is in the spool.
+      if (found.isGone === true) return spool.append([sample], { marks, whenFull: 'refuse' })
+      return (await found.stream?.appendAfter(sample, marks)) ?? false
+    },
     remove: (sliverId) => inTurn(sliverId, () => remove(sliverId)),
     async stop() {
       stopped.abort()

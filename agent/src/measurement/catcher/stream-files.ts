@@ -30,6 +30,12 @@ export function listStarts(dir: string): readonly number[] {
   return starts.sort((one, other) => one - other)
 }
 
+/** Return the number of bytes of the whole stream that are in the files, or were there. */
+export function findEnd(dir: string): number {
+  const start = listStarts(dir).at(-1) ?? 0
+  return start + (statSync(dataPath(dir, start), { throwIfNoEntry: false })?.size ?? 0)
+}
+
 /** Read the index entries after a position: as many as cover at most so many bytes, but at least one if there is one. */
 export function readEntries(
   dir: string,

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { LabError, runEndMeasurement, runOfLine } from '@community-lab/contract'
+import { LabError, runOfLine } from '@community-lab/contract'
 import { indexEntryBytes } from '../domain/catcher-index.ts'
 import { textOf, type LineContext } from '../domain/line-samples.ts'
 import type { Rate } from '../domain/rate.ts'
@@ -11,6 +11,7 @@ import { moveTo, parsePosition, positionAt, type Position } from './position.ts'
 import {
   coverUnindexed,
   dataPath,
+  findEnd,
   indexPath,
   listStarts,
   readBytes,
@@ -49,6 +50,13 @@ export interface StreamReader {
   turn(): Promise<Turn>
   /** Read everything for the last time. Samples that do not fit into the spool are counted as dropped. */
   drainLast(): Promise<void>
+  /**
+   * Append a sample, with marks, after those of everything that is in the files now. The turns do it. What is known of lost lines is reported before it. Returns false when the
+   * spool was full, or this reader was let go: then nothing was appended.
+   */
+  appendAfter(sample: Sample, marks: Readonly<Record<string, unknown>>): Promise<boolean>
+  /** There are no more turns. */
+  letGo(): void
 }
 
 /**
@@ -68,6 +76,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
   /** Whether the spool has the position. A position after lines without samples can be saved later: without it, these lines are only read again. */
   let isSaved = true
   let isLast = false
+  const followers = new Set<Follower>()
 
   /** Append samples together with the position after them. */
   function take(samples: readonly Sample[], next: Position): boolean {
@@ -121,18 +130,14 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
       indexBytes: position.indexBytes + Math.min(entriesRead, indexed.length) * indexEntryBytes,
       end: position.end + bytesRead,
     }
-    // Whoever waits for the end of a run counts its refused lines when the end arrives. So all refused lines are reported before the end.
-    const end = samples.find(({ name }) => name === runEndMeasurement)
-    const lost = end === undefined ? null : addLost(refusals, end.time_us)
-    const rejected = tellRefusals(lost?.refusals ?? refusals, {
-      source,
-      nowUs: last.timeUs,
-      all: end !== undefined,
-    })
-    const next = { ...moveTo(position, place, rest), ...lost?.counts, refusals: [...rejected.left] }
-    const all =
-      end === undefined ? [...samples, ...rejected.samples] : [...rejected.samples, ...samples]
-    return take(all, allowance === null ? next : { ...next, allowance }) ? 'more' : 'full'
+    const rejected = tellRefusals(refusals, { source, nowUs: last.timeUs })
+    const next = { ...moveTo(position, place, rest), refusals: [...rejected.left] }
+    return take(
+      [...samples, ...rejected.samples],
+      allowance === null ? next : { ...next, allowance },
+    )
+      ? 'more'
+      : 'full'
   }
 
   /** Add the lines that the catcher has dropped or refused since the last look. */
@@ -155,6 +160,26 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
         line: () => found?.example ?? '',
       }),
       counts: { dropped, refused },
+    }
+  }
+
+  /** Append the samples before which everything is read. */
+  function follow(): void {
+    for (const follower of followers) {
+      if (position.end < follower.end) continue
+      followers.delete(follower)
+      const now = nowUs()
+      // Whoever waits for the sample counts the lost lines when it arrives.
+      const { refusals, counts } = addLost(position.refusals ?? [], now)
+      const { samples, left } = tellRefusals(refusals, { source, nowUs: now, all: true })
+      const next = { ...position, ...counts, refusals: [...left] }
+      const marks = { ...follower.marks, [markKey]: next }
+      const taken = spool.append([...samples, follower.sample], { marks, whenFull: 'refuse' })
+      if (taken) {
+        position = next
+        isSaved = true
+      }
+      follower.resolve(taken)
     }
   }
 
@@ -200,6 +225,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
 
   async function turn(): Promise<Turn> {
     const stepped = step()
+    follow()
     if (stepped !== null) return stepped
     const outcome = tell()
     await removeRead()
@@ -208,6 +234,15 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
 
   return {
     turn,
+    appendAfter(sample, marks) {
+      const { promise, resolve } = Promise.withResolvers<boolean>()
+      followers.add({ end: findEnd(dir), sample, marks, resolve })
+      return promise
+    },
+    letGo() {
+      for (const { resolve } of followers) resolve(false)
+      followers.clear()
+    },
     async drainLast() {
       isLast = true
       while ((await turn()) === 'more') await new Promise((resolve) => setImmediate(resolve))
@@ -215,6 +250,15 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
       save()
     },
   }
+}
+
+/** A sample that follows what was in the files at one time. */
+interface Follower {
+  /** The end of the stream then. */
+  readonly end: number
+  readonly sample: Sample
+  readonly marks: Readonly<Record<string, unknown>>
+  readonly resolve: (taken: boolean) => void
 }
 
 const tooManyBytes =

@@ -1,5 +1,5 @@
 /** The version of the two lists with which agent and catcher communicate. */
-export const catcherListVersion = 2
+export const catcherListVersion = 3
 
 /**
  * One of the two lists in the catcher's folder: `wanted`, written by the agent, and `caught`, the catcher's answer. Both are text:

@@ -1,6 +1,7 @@
 import {
   maxLineBytes,
   parseLine,
+  runEndMeasurement,
   runOutputMeasurement,
   type SampleRecord,
 } from '@community-lab/contract'
@@ -72,28 +73,6 @@ export function countLines(rest: Uint8Array, bytes: Uint8Array): CountedLines {
   return { lines, example, rest: join(none, bytes.subarray(last + 1)) }
 }
 
-/** Find up to `most` complete lines of one measurement, without parsing the others. */
-export function findLines(
-  rest: Uint8Array,
-  bytes: Uint8Array,
-  { measurement, most }: { readonly measurement: string; readonly most: number },
-): readonly Uint8Array[] {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const found: Uint8Array[] = []
-  if (most <= 0) return found
-  const begun = splitLines(rest, bytes.subarray(0, bytes.indexOf(newline) + 1), 1).lines
-  for (const line of begun) if (textOf(line).startsWith(`${measurement} `)) found.push(line)
-  const wanted = `\n${measurement} `
-  let at = buffer.indexOf(wanted)
-  while (at >= 0 && found.length < most) {
-    const end = bytes.indexOf(newline, at + 1)
-    if (end < 0) break
-    found.push(bytes.subarray(at + 1, end).subarray(0, maxLineBytes))
-    at = buffer.indexOf(wanted, end)
-  }
-  return found
-}
-
 /** What a line is read with. */
 export interface LineContext {
   /** The sliver whose program wrote it. */
@@ -115,9 +94,9 @@ export function toSample(
     return { sample: null, reason: 'it is not UTF-8' }
   const parsed = parseLine(text)
   if (!parsed.ok) return { sample: null, reason: parsed.reason }
-  // A row of a program would be read as a part of what a run has written.
-  if (parsed.name === runOutputMeasurement)
-    return { sample: null, reason: `measurement name ${runOutputMeasurement} is reserved` }
+  // A row of a program would be read as a part of what a run has written, or as its end.
+  if (parsed.name === runOutputMeasurement || parsed.name === runEndMeasurement)
+    return { sample: null, reason: `measurement name ${parsed.name} is reserved` }
   const misfit = checks?.check(source, parsed) ?? null
   if (misfit !== null) return { sample: null, reason: misfit }
   return { sample: { time_us: timeUs, source, name: parsed.name, fields: { ...parsed.fields } } }

@@ -24,7 +24,7 @@ export interface RunEndNote {
   readonly message: string | null
   readonly outputBytes: number
   readonly lostBytes: number
-  /** Whether the line `run_end` is in the sliver's FIFO, after the last sample of the program. */
+  /** Whether the supervisor has written a line `run_end` into the sliver's FIFO, as those of earlier versions did. */
   readonly hasEndRow: boolean
   /** How many processes of the sliver the kernel has killed meanwhile because there was no memory left. */
   readonly killed: number

@@ -40,9 +40,14 @@ interface Hour {
 /** The approximate number of bytes of a row besides its fields. */
 const rowBytes = 48
 const hourUs = 3_600_000_000
-/** How runs have ended, and their output. Who waits for a run waits for these, so they have a tenth of the quota beyond what other samples may take. */
-const runRows: ReadonlySet<string> = new Set([runEndMeasurement, runOutputMeasurement])
-const withReserve = 1.1
+/**
+ * The part of the quota that samples of a measurement may fill; of others: 1. Who waits for a run waits for its output and for the row of its end, and a program can write as much
+ * output as it likes, so each has a tenth beyond.
+ */
+const shares: ReadonlyMap<string, number> = new Map([
+  [runOutputMeasurement, 1.1],
+  [runEndMeasurement, 1.2],
+])
 /** The number of hours that are remembered for a slice: more than five weeks. */
 const hoursKept = 1_000
 
@@ -68,7 +73,7 @@ export function createQuotaBook({ rowsPerHour, bytesPerHour }: SliceQuota): Quot
     admit({ scope, name, timeUs, fields }) {
       if (scope === nodeScope) return null
       const hour = hourOf(scope, timeUs)
-      const share = runRows.has(name) ? withReserve : 1
+      const share = shares.get(name) ?? 1
       if (hour.rows >= share * rowsPerHour)
         return `${scope} has ${rowsPerHour} samples of this hour already, which is the most that is kept`
       if (hour.bytes >= share * bytesPerHour)

@@ -90,36 +90,30 @@ it('takes what comes at once up to a bound, a bounded part in each turn, and cou
   await spool.close()
 })
 
-it('tells the end of a run also when other lines are refused', async () => {
+it('appends the end of a run after what it has written, also when it floods with lines of that name and others come after it', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
   const dir = join(folder.path, 'stream')
-  const flood = 'x v=1\n'.repeat(defaultSampleRate.burst * 2)
-  await writeStream(dir, Buffer.from(`${flood}run_end exit_code=0\n${flood}`))
+  const flood = 'x v=1\n'.repeat(1_000) + 'run_end run="r" exit_code=0\n'.repeat(300_000)
+  await writeStream(dir, Buffer.from(flood))
+  await writeFile(join(dir, 'dropped'), `${'7'.padStart(20, '0')}\n`)
   const reader = createStreamReader({ spool, dir, markKey: 'catcher 1', source: '1@1' })
+  const end = { time_us: timeUs, source: '1@1', name: 'run_end', fields: { run: 'r' } }
+  const taken = reader.appendAfter(end, { ended: true })
+  await writeStream(dir, Buffer.from(`${flood}${'x v=2\n'.repeat(10)}`))
   await countTurns(reader)
-  await reader.drainLast()
+  expect(await taken).toBe(true)
+  expect(spool.mark('ended')).toBe(true)
   const records = await readSynced(spool)
+  const at = records.findIndex(({ name }) => name === 'run_end')
+  const before = records.slice(0, at)
+  expect(before.filter(({ name }) => name === 'x')).toHaveLength(1_000)
+  expect(linesOf(before, 'rejected')).toBeGreaterThanOrEqual(300_000)
+  expect(linesOf(before, 'dropped')).toBe(7)
   expect(records.filter(({ name }) => name === 'run_end')).toHaveLength(1)
-  expect(linesOf(records, 'rejected')).toBe(defaultSampleRate.burst * 3)
-  await spool.close()
-})
-
-it('takes no more ends of runs than other lines in the long run, and counts those that are refused', async () => {
-  await using folder = await createFolder()
-  const spool = await openSpool(join(folder.path, 'spool'))
-  const dir = join(folder.path, 'stream')
-  const line = 'run_end exit_code=0\n'
-  const written = 5_000
-  await writeStream(dir, Buffer.from(line.repeat(written)), line.length)
-  const rate = { perSecond: 50, burst: 50 }
-  const reader = createStreamReader({ spool, dir, markKey: 'catcher 1', source: '1@1', rate })
-  await countTurns(reader)
-  await reader.drainLast()
-  const records = await readSynced(spool)
-  const taken = records.filter(({ name }) => name === 'run_end').length
-  expect(taken).toBeLessThanOrEqual(150)
-  expect(taken + linesOf(records, 'rejected')).toBe(written)
+  const unread = reader.appendAfter(end, {})
+  reader.letGo()
+  expect(await unread).toBe(false)
   await spool.close()
 })
 

@@ -3,7 +3,6 @@ import { appendFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { runEndMeasurement } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { createSliverStreams } from '../../../../agent/src/measurement/catcher/sliver-streams.ts'
 import { indexEntryBytes } from '../../../../agent/src/measurement/domain/catcher-index.ts'
@@ -48,8 +47,7 @@ it.runIf(process.getuid?.() === 0).for(killed)(
       await catchers.ensure(sliver, join(folder.path, 'measure'))
       let emitted = 0
       const emit = async (): Promise<void> => {
-        const name = ++emitted % 7 === 0 ? runEndMeasurement : 'count'
-        const line = `${name} value=${String(emitted)}${padding}\n`
+        const line = `count value=${String(++emitted)}${padding}\n`
         await appendFile(join(folder.path, 'measure/measure'), line)
         await delay(3)
         if (catcher === 'lives' || emitted % 20 !== 0) return
@@ -69,9 +67,7 @@ it.runIf(process.getuid?.() === 0).for(killed)(
       await catchers.stop()
 
       const records = readAll(spool)
-      const values = records
-        .filter(({ name }) => ['count', runEndMeasurement].includes(name))
-        .map((r) => r.fields['value'])
+      const values = records.filter(({ name }) => name === 'count').map((r) => r.fields['value'])
       const told = (of: string): number =>
         records
           .filter(({ name }) => name === of)

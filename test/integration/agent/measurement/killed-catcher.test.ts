@@ -3,7 +3,7 @@ import { constants, existsSync } from 'node:fs'
 import { chmod, mkdir, open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
-import { runEndMeasurement, type SampleRecord } from '@community-lab/contract'
+import type { SampleRecord } from '@community-lab/contract'
 import { afterEach, expect, it } from 'vitest'
 import { createSliverStreams } from '../../../../agent/src/measurement/catcher/sliver-streams.ts'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
@@ -61,9 +61,7 @@ it.each(cases)(
       const fifo = await open(join(measure, 'measure'), constants.O_RDWR)
       for (let line = 0; line < 12; line++) {
         written.push(step * 100 + line)
-        await fifo.write(
-          `${line % 5 === 4 ? runEndMeasurement : 'count'} value=${step * 100 + line}\n`,
-        )
+        await fifo.write(`count value=${step * 100 + line}\n`)
         if (line % 4 === 3) await ensure()
       }
       await streams.remove(sliver)
@@ -73,7 +71,7 @@ it.each(cases)(
       seq = records.length
     } while (!existsSync(steps))
     const names = new Set((await readSynced(spool)).map(({ name }) => name))
-    expect([...names].sort()).toEqual(['count', runEndMeasurement, ...told].sort())
+    expect([...names].sort()).toEqual(['count', ...told].sort())
     expect(step).toBeGreaterThan(30)
     expect(catcherPid(dir)).toBeNull()
     await streams.stop()
@@ -86,7 +84,7 @@ function countsOf(records: readonly SampleRecord[]): [number, unknown[]] {
   const values: unknown[] = []
   let lines = 0
   for (const { name, fields } of records)
-    if (name === 'count' || name === runEndMeasurement) values.push(fields['value'])
+    if (name === 'count') values.push(fields['value'])
     else lines += Number(fields['lines'])
   return [values.length + lines, values.filter((value, at) => values.indexOf(value) !== at)]
 }

@@ -84,7 +84,7 @@ it.runIf(isRoot)(
         JSON.stringify([...listOf(serial, 20 + serial).entries]),
       )
       const now = readList(path)
-      const whole = [before, { version: 2, ...listOf(serial, 20 + serial) }]
+      const whole = [before, { version: 3, ...listOf(serial, 20 + serial) }]
       expect(whole.filter((one) => isDeepStrictEqual(one, now))).toHaveLength(1)
       if (end !== 'SIGKILL') expect(now?.serial).toBe(serial)
     }

@@ -49,6 +49,7 @@ async function startRuns(
     dir: join(dir, 'runs'),
     slivers,
     spool,
+    appendAfter: (sample, marks) => Promise.resolve(spool.append([sample], { marks })),
     measureDir: () => dir,
     checks,
     problems,
@@ -90,7 +91,10 @@ it('a run whose output cannot be read keeps neither the output nor the end of an
   await using world = await startRuns(dir, [broken, whole])
   await expect
     .poll(() => world.spool.read(1, 10).map(({ fields }) => [fields['run'], fields['text']]))
-    .toEqual([[whole.id, 'yes']])
+    .toEqual([
+      [whole.id, 'yes'],
+      [whole.id, undefined],
+    ])
   await expect.poll(() => world.changes()).toBeGreaterThan(0)
   expect(world.problems.list().map(({ message }) => message)).toEqual([
     expect.stringContaining(`run ${broken.id}: EISDIR`),

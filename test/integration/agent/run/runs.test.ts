@@ -42,6 +42,16 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
     const aim = (...runs: Parameters<typeof aTarget>[1]) =>
       agent.call('aim', aTarget([sliver()], runs))
 
+    /** Wait for the row of a run's end; returns all there are. */
+    const endsOf = async (run: RunTarget) => {
+      const read = async () =>
+        (await samplesOf(agent, run))
+          .filter(({ name }) => name === 'run_end')
+          .map(({ fields }) => fields)
+      await expect.poll(read, { timeout: 60_000 }).not.toEqual([])
+      return read()
+    }
+
     test('a program has its arguments, its environment and the protection of its sliver, and its output and exit code are kept', async () => {
       const script = `echo "$1 $X $COMMUNITY_LAB_RUN"; echo no >&2
       grep -E '^(Seccomp|NoNewPrivs|CapBnd)' /proc/self/status; cat /proc/self/oom_score_adj; exit 7`
@@ -57,8 +67,17 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
       expect(endedOn).not.toBeNull()
       expect(end).toMatchObject({ exit_code: 7, signal: null, reason: 'exited', lost_bytes: 0 })
       expect(end.has_end_row).toBe(true)
-      const told = (await samplesOf(agent, run)).filter(({ name }) => name === 'run_end')
-      expect(told.map(({ fields }) => fields['exit_code'])).toEqual([7])
+      expect(await endsOf(run)).toEqual([{ run: run.id, exit_code: 7 }])
+    })
+
+    test('a program that writes ends of runs, and as many lines as it can, has one end, after its last sample', async () => {
+      const script = `yes "run_end run=\\"$COMMUNITY_LAB_RUN\\" exit_code=0" | head -300000 > /run/community-lab/measure
+      echo "last run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measure; exit 5`
+      const run = aRun({ program: { script } })
+      await aim(run)
+      const { has_end_row: hasEndRow } = await reaches(agent, run, 'ended')
+      expect(hasEndRow).toBe(true)
+      expect(await endsOf(run)).toEqual([{ run: run.id, exit_code: 5 }])
     })
 
     test('a program has its files, and one that cannot begin, or that the kernel has killed, says why', async () => {
@@ -115,6 +134,7 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
       expect(end).toMatchObject({ exit_code: 3, reason: 'exited' })
       const lines = Array.from({ length: 40 }, (_, index) => `line ${index + 1}\n`).join('')
       expect(await outputOf(agent, run, lines.length)).toBe(lines)
+      expect(await endsOf(run)).toEqual([{ run: run.id, exit_code: 3 }])
     })
 
     test('a run that begins and ends while there is no agent is told of by the next one', async () => {

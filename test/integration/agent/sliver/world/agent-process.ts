@@ -52,10 +52,13 @@ const slivers = await openSlivers({
   onProblem: (id, error) => tell({ kind: 'problem', id, message: String(error) }),
   signal,
 })
+for (const { id, stage } of await slivers.list())
+  if (stage === 'started') await catchers.ensure(id, join(dataDir, 'measure', id))
 const runs = await openRuns({
   dir: join(dataDir, 'runs'),
   slivers,
   spool,
+  appendAfter: catchers.appendAfter,
   measureDir: (id) => join(dataDir, 'measure', id),
   checks,
   problems,

@@ -2,7 +2,6 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import {
   countLines,
-  findLines,
   splitLines,
   toSample,
 } from '../../../../../agent/src/measurement/domain/line-samples.ts'
@@ -46,10 +45,11 @@ it('takes the longest line there may be', () => {
 })
 
 it('tells why a line cannot be read', () => {
-  expect(toSample(bytesOf('run_output run="a" at_byte=0'), { source: 's@n1' }, 5)).toEqual({
-    sample: null,
-    reason: 'measurement name run_output is reserved',
-  })
+  for (const name of ['run_output', 'run_end'])
+    expect(toSample(bytesOf(`${name} run="a" at_byte=0`), { source: 's@n1' }, 5)).toEqual({
+      sample: null,
+      reason: `measurement name ${name} is reserved`,
+    })
   expect(toSample(bytesOf('rtt rtt_s'), { source: 's@n1' }, 5)).toEqual({
     sample: null,
     reason: 'field "rtt_s" has no value',
@@ -83,12 +83,4 @@ it('counts as many lines as it would split, with the same rest', () => {
       expect(textOf(counted.example)).toBe(textOf(split.lines[0] ?? none))
     }),
   )
-})
-
-it('finds the lines of one measurement wherever they are', () => {
-  const options = { measurement: 'run_end', most: 3 }
-  const bytes = bytesOf('_end a=1\nx v=1\nrun_end a=2\nrun_ends a=3\n\nrun_end a=4\nrun_end a=5')
-  const found = findLines(bytesOf('run'), bytes, options)
-  expect(found.map(textOf)).toEqual(['run_end a=1', 'run_end a=2', 'run_end a=4'])
-  expect(findLines(none, bytesOf('run_end a=1'), options)).toEqual([])
 })
