@@ -8,9 +8,9 @@ import {
   runEndMeasurement,
 } from '@community-lab/contract'
 import Type from 'typebox'
-import { readEvents } from '../http/event-stream.ts'
+import { readEvents as readEventsOf } from '../http/event-stream.ts'
 import type { Session } from '../session.ts'
-import { anySignal, backoff, sleep } from '../wait/signal.ts'
+import { anySignal, backoff, orAborted, sleep } from '../wait/signal.ts'
 import { readRows } from './row-stream.ts'
 
 /** What is read of an event. */
@@ -20,6 +20,9 @@ const RunEvent = Type.Object({
   object: Type.Unknown(),
 })
 
+/** The shortest time between two reads of a run whose events are without its parts, in milliseconds. */
+const rereadMs = 1_000
+
 /** Follow the state of a run until `take`, which gets it at the beginning and after each change, returns true. Waits for a server that cannot be reached. */
 export async function followRun(
   session: Session,
@@ -28,17 +31,34 @@ export async function followRun(
 ): Promise<void> {
   const stop = new AbortController()
   const until = anySignal(signal, stop.signal)
-  try {
-    for await (const message of readEvents(session.http, routes.events, { signal: until })) {
+  let changed = Promise.withResolvers<undefined>()
+  async function readEvents(): Promise<void> {
+    for await (const message of readEventsOf(session.http, routes.events, { signal: until })) {
       // A new connection reports only later changes, so read the whole state. Do the same when changes were missed.
       const mayHaveMissed = message.is === 'connected' || message.event.event === 'reset'
       const run = mayHaveMissed
         ? await readPatiently(session, id, until)
         : runIn(id, message.event.data)
-      if (run !== null && take(run)) return
+      if (run === 'changed') changed.resolve(undefined)
+      else if (run !== null && take(run)) return
     }
+  }
+  /** Read it after events that do not say how it is. Several events make one read. */
+  async function readChanges(): Promise<void> {
+    for (;;) {
+      await orAborted(changed.promise, until)
+      changed = Promise.withResolvers()
+      if (take(await readPatiently(session, id, until))) return
+      await sleep(rereadMs, until)
+    }
+  }
+  const both = [readEvents(), readChanges()]
+  try {
+    await Promise.race(both)
   } finally {
     stop.abort()
+    // The other one rejects now.
+    await Promise.allSettled(both)
   }
 }
 
@@ -58,12 +78,12 @@ async function readPatiently(
   }
 }
 
-/** Return the run of an event about it; null: the event is about something else. @throws {@link LabError} LAB_NOT_FOUND when the run was removed. */
-function runIn(id: string, data: string): RunObject | null {
+/** Return the run of an event about it; null: the event is about something else. `changed`: the event does not say how it is. @throws {@link LabError} LAB_NOT_FOUND when the run was removed. */
+function runIn(id: string, data: string): RunObject | 'changed' | null {
   const event: unknown = JSON.parse(data)
   if (!isReadable(RunEvent, event) || event.kind !== 'run' || event.object_id !== id) return null
   if (event.object === null) throw new LabError('LAB_NOT_FOUND', { kind: 'run', id })
-  return isReadable(RunObject, event.object) ? event.object : null
+  return isReadable(RunObject, event.object) ? event.object : 'changed'
 }
 
 /** What {@link followEndRows} follows. */

@@ -87,7 +87,7 @@ interface NewEvent extends Note {
 
 function ownerOf(object: EventObject): { readonly owner: EventOwner } | null {
   if ('decided_by' in object) return { owner: { groupId: object.group.id, userId: object.user.id } }
-  return 'parts' in object ? { owner: { groupId: object.group.id, userId: null } } : null
+  return 'limit_ms' in object ? { owner: { groupId: object.group.id, userId: null } } : null
 }
 
 function describeIncident(incident: Incident): NewEvent {

@@ -15,7 +15,7 @@ import type {
 import { readGroups, readRequests, readUsers } from './access.ts'
 import { readNodes } from './nodes.ts'
 import { readHosts, readIslands, readServers } from './places.ts'
-import { readRuns, type RunSelection } from './runs.ts'
+import { readEventRuns, readRuns, type RunSelection, type RunWithoutParts } from './runs.ts'
 import type { Db, Selection, SliverSelection, Surroundings } from './selection.ts'
 import { readSlices } from './slices.ts'
 import { readSlivers } from './slivers.ts'
@@ -23,7 +23,18 @@ import { readTemplates } from './templates.ts'
 
 /** An object whose changes are events. */
 export type EventObject =
-  Node | Slice | Sliver | Run | Template | Server | Island | Host | Group | User | GroupRequest
+  | Node
+  | Slice
+  | Sliver
+  | Run
+  | RunWithoutParts
+  | Template
+  | Server
+  | Island
+  | Host
+  | Group
+  | User
+  | GroupRequest
 
 /** The key of an object in an event. */
 export interface EventKey {
@@ -73,9 +84,11 @@ export function createReaders(surroundings: Surroundings): Readers {
         if (kind === 'incident') continue
         const ids = keys.map(({ id }) => id)
         const objects: readonly EventObject[] =
-          kind === 'sliver' || kind === 'run'
-            ? await readers[`${kind}s`](db, { ids })
-            : await readers[`${kind}s`](db, { ids: ids.map(Number) })
+          kind === 'run'
+            ? await readEventRuns(db, ids)
+            : kind === 'sliver'
+              ? await readers.slivers(db, { ids })
+              : await readers[`${kind}s`](db, { ids: ids.map(Number) })
         for (const object of objects) found.set(`${kind} ${object.id}`, object)
       }
       return found

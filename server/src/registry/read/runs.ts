@@ -21,8 +21,42 @@ const nothingKnown: PartOutcome = {
   has_end_row: false,
 }
 
+/** A run whose parts are to be read by themselves. */
+export type RunWithoutParts = Omit<Run, 'parts'>
+
+/** The most parts of a run in an event, while it goes on: each change of a part makes an event of the whole run, for every reader. */
+const maxEventParts = 50
+
 /** Read runs, the newest first, with what is known of them on each sliver. */
-export async function readRuns(db: Db, { ids, ...part }: RunSelection = {}): Promise<Run[]> {
+export async function readRuns(db: Db, selection: RunSelection = {}): Promise<Run[]> {
+  const runs = await selectRuns(db, selection)
+  const parts = await readParts(db, runs)
+  return runs.map((run) => ({ ...run, parts: [...(parts.get(run.id) ?? [])] }))
+}
+
+/** Read runs as events show them: one of many parts that has not ended is without them. */
+export async function readEventRuns(
+  db: Db,
+  ids: readonly string[],
+): Promise<(Run | RunWithoutParts)[]> {
+  const runs = await selectRuns(db, { ids })
+  const large = await db
+    .selectFrom('run_parts')
+    .select('run_id')
+    .where('run_id', '=', sql<string>`any(${ids}::text[])`)
+    .groupBy('run_id')
+    .having((eb) => eb(eb.fn.countAll(), '>', maxEventParts))
+    .execute()
+  const cut = new Set(large.map(({ run_id: id }) => id))
+  const isWhole = (run: RunWithoutParts): boolean => run.ended_on !== null || !cut.has(run.id)
+  const parts = await readParts(db, runs.filter(isWhole))
+  return runs.map((run) => (isWhole(run) ? { ...run, parts: [...(parts.get(run.id) ?? [])] } : run))
+}
+
+async function selectRuns(
+  db: Db,
+  { ids, ...part }: RunSelection,
+): Promise<readonly RunWithoutParts[]> {
   let query = db
     .selectFrom('runs')
     .innerJoin('slices', 'slices.id', 'runs.slice_id')
@@ -32,14 +66,6 @@ export async function readRuns(db: Db, { ids, ...part }: RunSelection = {}): Pro
     .orderBy('runs.id', 'desc')
   if (ids !== undefined) query = query.where('runs.id', '=', sql<string>`any(${ids}::text[])`)
   const runs = await selectPart(query, part).execute()
-  if (runs.length === 0) return []
-  const rows = await db
-    .selectFrom('run_parts')
-    .selectAll()
-    .where('run_id', '=', sql<string>`any(${runs.map(({ id }) => id)}::text[])`)
-    .orderBy('node_id')
-    .execute()
-  const parts = Map.groupBy(rows, (row) => row.run_id)
   return runs.map((run) => ({
     uri: path(routes.run, { id: run.id }),
     id: run.id,
@@ -56,20 +82,36 @@ export async function readRuns(db: Db, { ids, ...part }: RunSelection = {}): Pro
     cancelled_on: run.cancelled_on?.toISOString() ?? null,
     ended_on: run.ended_on?.toISOString() ?? null,
     points: run.points,
-    parts: (parts.get(run.id) ?? []).map((row): RunPart => {
-      const id = sliverId(run.slice_id, row.node_id)
-      return {
-        sliver: { uri: path(routes.sliver, { id }), id },
-        node: {
-          uri: path(routes.node, { id: row.node_id }),
-          id: row.node_id,
-          name: row.node_name,
-        },
-        program: row.program,
-        ...nothingKnown,
-        ...row.outcome,
-        state: row.state,
-      }
-    }),
   }))
+}
+
+async function readParts(
+  db: Db,
+  runs: readonly RunWithoutParts[],
+): Promise<ReadonlyMap<string, readonly RunPart[]>> {
+  if (runs.length === 0) return new Map()
+  const sliceIds = new Map(runs.map(({ id, slice }) => [id, slice.id]))
+  const rows = await db
+    .selectFrom('run_parts')
+    .selectAll()
+    .where('run_id', '=', sql<string>`any(${[...sliceIds.keys()]}::text[])`)
+    .orderBy('node_id')
+    .execute()
+  const parts = new Map<string, RunPart[]>(runs.map(({ id }) => [id, []]))
+  for (const row of rows) {
+    const id = sliverId(sliceIds.get(row.run_id) ?? 0, row.node_id)
+    parts.get(row.run_id)?.push({
+      sliver: { uri: path(routes.sliver, { id }), id },
+      node: {
+        uri: path(routes.node, { id: row.node_id }),
+        id: row.node_id,
+        name: row.node_name,
+      },
+      program: row.program,
+      ...nothingKnown,
+      ...row.outcome,
+      state: row.state,
+    })
+  }
+  return parts
 }

@@ -52,6 +52,22 @@ describe('a run of the testbed', () => {
     },
   )
 
+  it('whose events do not have its parts is read once after many of them', async () => {
+    const object = start('large')
+    const run = await lab.runs.get('large')
+    object.parts = object.parts.map((part) => ({ ...part, message: 'read' }))
+    const done = run.done()
+    // It reads the run when it is connected.
+    await expect.poll(() => run.parts[0]?.message).toBe('read')
+    const { parts, ...short } = object
+    const event = { kind: 'run', action: 'updated', object_id: object.id, object: short }
+    for (let times = 0; times < 100; times++) world.tell(event)
+    object.parts = parts.map((part) => ({ ...part, state: 'ended', reason: 'lost' }))
+    object.ended_on = '2026-05-04T12:01:00Z'
+    world.tell(event)
+    expect((await done).map(({ reason }) => reason)).toEqual(['lost'])
+  })
+
   it('that is not on a sliver says where it is, also where its slice has that sliver', async () => {
     start('onOne')
     const run = await lab.runs.get('onOne')

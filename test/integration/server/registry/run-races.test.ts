@@ -97,6 +97,28 @@ it('the oldest ended run goes with an event, so that a reader of events has what
   expect(rows).toEqual([{ object_id: `old-${maxEndedRuns}`, owner: { groupId, userId: null } }])
 })
 
+it('an event of a run with many parts is without them until it has ended, so that a thousand ends are not a million parts', async () => {
+  await using world = await startWithSlice()
+  const { db } = world.database
+  const run = (await start(world, 'large')).json<Run>()
+  await sql`insert into run_parts select (jsonb_populate_record(part,
+    jsonb_build_object('node_id', n, 'state', 'ended'))).*
+    from run_parts as part, generate_series(1001, 1060) as n where node_id = 1`.execute(db)
+  await world.report(1, { runs: [ended(run, 1)] })
+  await world.report(2, { runs: [ended(run, 2)] })
+  const { rows } = await sql<{
+    object: Omit<Run, 'parts'> & Partial<Run>
+    owner: object | null
+  }>`select object, owner from events
+    where kind = 'run' and action = 'updated' order by id`.execute(db)
+  expect(rows.map(({ object }) => [object.ended_on !== null, object.parts?.length])).toEqual([
+    [false, undefined],
+    [true, 62],
+  ])
+  expect(rows[0]?.owner).toEqual(rows[1]?.owner)
+  expect(rows[0]?.owner).not.toBeNull()
+})
+
 it('runs are listed a few at a time, for each may have a thousand parts', async () => {
   await using world = await startWithSlice()
   await sql`insert into runs (id, slice_id, name, programs, ended_on)
