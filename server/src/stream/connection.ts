@@ -25,6 +25,9 @@ import type { StreamIntake } from './intake.ts'
 /** The codes with which the server closes a connection. Source: RFC 6455 §7.4; codes from 4000 are for private use. */
 export const closeCodes = { leaving: 1001, protocol: 1002, failed: 1011, replaced: 4001 } as const
 
+/** The most bytes of answers that a node leaves unread: those of all records that it may send are fewer. */
+const maxUnreadBytes = 4 * 1024 * 1024
+
 /** The most time for the other side to answer a close frame, in milliseconds. */
 const closeWithinMs = 1_000
 
@@ -74,7 +77,10 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
   let taken: Promise<void> = Promise.resolve()
 
   function send(frame: ServerFrame): void {
-    if (socket.readyState === socket.OPEN) socket.send(writeFrame(frame))
+    if (socket.readyState !== socket.OPEN) return
+    // A node that asks and never reads would fill the memory with answers.
+    if (socket.bufferedAmount > maxUnreadBytes) socket.terminate()
+    else socket.send(writeFrame(frame))
   }
   function refuse(reason: string): void {
     closeStream(socket, closeCodes.protocol, reason.replaceAll(/[^ -~]/gu, '?').slice(0, 120))

@@ -7,6 +7,8 @@ export interface Texts {
   readonly at: number
   /** The bytes of each of these numbers; 0 when there is one entry. */
   readonly width: number
+  /** The characters of the texts of all rows together, in UTF-16 code units. */
+  readonly characters: number
 }
 
 /** How many times as long as a column its texts may be when each row has its own. So a short message never becomes a large amount of rows. */
@@ -44,7 +46,10 @@ export function readTexts(
   if (textAt !== rowsAt) return 'a dictionary is longer than its texts'
   const texts = { entries, at: rowsAt, width, end: padded(rowsAt + width * rows) }
   if (texts.end > end) return 'a dictionary is too long'
-  return checkRows(bytes, texts, { rows, ownBytes: texts.end - at }) ?? texts
+  const characters = countCharacters(bytes, texts, rows)
+  if (characters === null) return 'a row has a text that is not in the dictionary'
+  const most = freeCharacters + mostExpansion * (texts.end - at)
+  return characters > most ? 'its texts are too long' : { ...texts, characters }
 }
 
 function widthFor(count: number): number {
@@ -52,21 +57,22 @@ function widthFor(count: number): number {
   return count <= 256 ? 1 : 2
 }
 
-function checkRows(
+/** Count the characters of all rows; null when one has no text. */
+function countCharacters(
   bytes: Uint8Array,
-  { entries, at, width }: Texts,
-  { rows, ownBytes }: { readonly rows: number; readonly ownBytes: number },
-): string | null {
+  { entries, at, width }: Pick<Texts, 'entries' | 'at' | 'width'>,
+  rows: number,
+): number | null {
   let characters = 0
   for (let row = 0; row < rows; row++) {
     const index = at + width * row
     const entry =
       width === 0 ? 0 : (bytes[index] ?? 0) + (width === 2 ? 256 * (bytes[index + 1] ?? 0) : 0)
     const text = entries[entry]
-    if (text === undefined) return 'a row has a text that is not in the dictionary'
+    if (text === undefined) return null
     characters += text.length
   }
-  return characters > freeCharacters + mostExpansion * ownBytes ? 'its texts are too long' : null
+  return characters
 }
 
 function read(bytes: Uint8Array, at: number, length: number): string | null {

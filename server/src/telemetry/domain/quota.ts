@@ -28,7 +28,7 @@ export interface SameSamples {
   readonly firstUs: number
   readonly lastUs: number
   readonly rows: number
-  /** The most characters of each. */
+  /** The characters of the fields of all. */
   readonly characters: number
 }
 
@@ -88,7 +88,7 @@ export function createQuotaBook({ rowsPerHour, bytesPerHour }: SliceQuota): Quot
       if (scope === nodeScope) return true
       if (Math.floor(firstUs / hourUs) !== Math.floor(lastUs / hourUs)) return false
       const hour = hourOf(scope, firstUs)
-      const bytes = rows * (rowBytes + characters)
+      const bytes = rows * rowBytes + characters
       if (hour.rows + rows > rowsPerHour || hour.bytes + bytes > bytesPerHour) return false
       hour.rows += rows
       hour.bytes += bytes

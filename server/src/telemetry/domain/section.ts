@@ -27,7 +27,7 @@ export interface SectionFit {
   /** The times of the first and of the last sample, in microseconds since the epoch. */
   readonly firstUs: number
   readonly lastUs: number
-  /** The most characters of one sample. */
+  /** The characters of all samples together. */
   readonly characters: number
 }
 
@@ -45,6 +45,7 @@ export function fitSection(
   const times = rangeOfTimes(memory, section)
   if (times === null) return null
   let characters = 0
+  let mostOfOne = 0
   const kinds: FieldKind[] = []
   for (const column of section.columns) {
     const [fieldName, given] = column.field
@@ -55,9 +56,12 @@ export function fitSection(
     // Another value than of the first kind could give the name of the column to its kind. So it has to be known how many there are.
     if (!field.isCounted && kind !== field.first) return null
     kinds.push(kind)
-    characters += fieldName.length + (column.texts === null ? 8 : longest(column.texts.entries))
+    const { texts } = column
+    const { rows } = section
+    characters += fieldName.length * rows + (texts === null ? 8 * rows : texts.characters)
+    mostOfOne += fieldName.length + (texts === null ? 8 : longest(texts.entries))
   }
-  if (characters > maxSampleCharacters) return null
+  if (mostOfOne > maxSampleCharacters) return null
   // All samples have values of the same kinds, so what is said of the first is true of all.
   if (
     declaredFields(owner.scope, name) !== null &&

@@ -77,6 +77,11 @@ class Agent implements Disposable {
     for (;;) if ((await this.next())['committed_seq'] === this.#seq) return
   }
 
+  stopReading(): void {
+    this.#socket.on('error', () => undefined)
+    this.#socket.pause()
+  }
+
   async next(): Promise<Record<string, unknown>> {
     const closed = this.closed.then(([code, reason]) => {
       throw new Error(`the stream was closed: ${code} ${reason}`)
@@ -118,6 +123,24 @@ const sample = (source: string): fc.Arbitrary<UnnumberedSample> =>
       fc.dictionary(field, value, { minKeys: 1, maxKeys: 4 }),
     ),
   })
+
+describe('a node that asks and never reads the answers', () => {
+  it('is cut off, before its answers fill the memory', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    using agent = new Agent(server, 1)
+    await agent.greet()
+    const cut = new AbortController()
+    server.registry.events.on('contact', (_node, isConnected) => {
+      if (!isConnected) cut.abort()
+    })
+    agent.stopReading()
+    while (!cut.signal.aborted) {
+      for (let n = 0; n < 2_000; n++) agent.sendText({ type: 'time', sent_us: n })
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  })
+})
 
 describe('samples in blocks', () => {
   it('become the same rows as the same samples in JSON, whatever they are', async () => {
