@@ -4,6 +4,7 @@ import type { Session } from '../session.ts'
 import { anySignal, timeoutSignal } from '../wait/signal.ts'
 import type { SampleDatabase } from './database.ts'
 import type { Outcome } from './outcome.ts'
+import { readRemovedUntil } from './removed-rows.ts'
 import { readRows } from './row-stream.ts'
 import type { Row } from './value.ts'
 
@@ -27,6 +28,8 @@ export type RunOutputs = Shown<RunOutput>
 export interface OutputSelection {
   readonly scope: string
   readonly run: string
+  /** When it has ended; null: it has not on all slivers. */
+  readonly endedOn: string | null
   /** The slivers, as last read. */
   readonly parts: readonly Outcome[]
   readonly timeoutMs: number | undefined
@@ -37,14 +40,26 @@ export interface OutputSelection {
 export async function readOutputs(
   session: Session,
   database: SampleDatabase,
-  { scope, run, parts, timeoutMs, signal: caller }: OutputSelection,
+  { scope, run, endedOn, parts, timeoutMs, signal: caller }: OutputSelection,
 ): Promise<RunOutputs> {
   const collected = new OutputRows()
   collected.add(await database.rowsAfter(runOutputMeasurement, 0))
   const isWhole = ({ sliver, state, outputBytes }: Outcome): boolean =>
     state === 'ended' && collected.of(sliver).length >= outputBytes
-  const left = parts.filter((part) => part.state === 'ended' && !isWhole(part))
   const timeout = timeoutSignal(timeoutMs ?? Infinity)
+  const isMissing = (part: Outcome): boolean => part.state === 'ended' && !isWhole(part)
+  const removedMs = parts.some(isMissing)
+    ? await readRemovedUntil(session, {
+        scope,
+        name: runOutputMeasurement,
+        endedOn,
+        signal: caller,
+      })
+    : -Infinity
+  // What the server has removed does not come.
+  const left = parts.filter(
+    (part) => isMissing(part) && (part.endedAt?.getTime() ?? Infinity) > removedMs,
+  )
   const wanted = new Map(left.map(({ sliver, outputBytes }) => [sliver, outputBytes]))
   const signal = anySignal(caller, timeout ?? undefined)
   try {

@@ -1,9 +1,17 @@
-import { LabError, path, routes, Run as RunObject, sliceScope } from '@community-lab/contract'
+import {
+  LabError,
+  path,
+  routes,
+  Run as RunObject,
+  runEndMeasurement,
+  sliceScope,
+} from '@community-lab/contract'
 import type { Session } from '../session.ts'
 import { anySignal } from '../wait/signal.ts'
 import { followEndRows, followRun } from './follow-run.ts'
 import type { Known } from './outcome.ts'
 import { tablesOfPoints } from './point-tables.ts'
+import { readRemovedUntil } from './removed-rows.ts'
 import type { Selection } from './sample-tables.ts'
 
 /** Samples without a run count as those of a run from so long before it was asked for, because a node's clock may be behind, to so long after its end. In milliseconds. */
@@ -93,6 +101,7 @@ export class RunState {
           return object.ended_on !== null
         },
       })
+      await this.#noteRemoved(until)
       await rows.have(this.#object)
     } catch (error) {
       if (!LabError.is(error, 'LAB_NOT_FOUND')) throw error
@@ -100,6 +109,18 @@ export class RunState {
     } finally {
       stop.abort()
     }
+  }
+
+  /** Nothing is waited for that the server has removed. */
+  async #noteRemoved(signal: AbortSignal): Promise<void> {
+    const { scope, endLanded } = this
+    const { ended_on: endedOn, parts } = this.#object
+    const left = parts.filter((part) => part.has_end_row && !endLanded.has(part.sliver.id))
+    if (left.length === 0 || endedOn === null) return
+    const of = { scope, name: runEndMeasurement, endedOn, signal }
+    const untilMs = await readRemovedUntil(this.#session, of)
+    for (const { sliver, ended_on: on } of left)
+      if (on !== null && Date.parse(on) <= untilMs) endLanded.set(sliver.id, Infinity)
   }
 
   #path(route: string): string {

@@ -140,6 +140,7 @@ export class Run<Tables extends object = object> {
       const { scope, id } = this.#state
       const outputs = await readOutputs(this.#session, this.#database, {
         ...{ scope, run: id, parts, timeoutMs: options.timeoutMs, signal: caller },
+        endedOn: this.#state.object.ended_on,
       })
       return isOne ? (outputs[0]?.text ?? '') : outputs
     })

@@ -1,6 +1,15 @@
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bool, count, optional, point, text, type Run } from '@community-lab/contract'
+import {
+  bool,
+  count,
+  optional,
+  point,
+  runEndMeasurement,
+  runOutputMeasurement,
+  text,
+  type Run,
+} from '@community-lab/contract'
 import type { Bundle } from '../../../../kernel/src/display/bundle.ts'
 import { takeCredentials } from '../../../../kernel/src/credentials/credentials.ts'
 import { ensureSshKey } from '../../../../kernel/src/credentials/ssh-key.ts'
@@ -95,7 +104,7 @@ describe('a run of the testbed', () => {
     const slice = await lab.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] })
     const tick = point('tick', { nr: count('from 1 on'), up: bool(), note: optional(text()) })
     const script =
-      'for i in 1 2 3; do echo "tick nr=$i up=true run=$COMMUNITY_LAB_RUN" > /run/community-lab/measure; done'
+      'for i in 1 2 3; do echo "tick nr=$i up=true run=$COMMUNITY_LAB_RUN" > /run/community-lab/measure; done; echo said'
     const started = await slice.run({
       name: 'ticks',
       programs: [{ script, on: 'n1' }],
@@ -134,6 +143,23 @@ describe('a run of the testbed', () => {
     ])
     await expect(run.live('tick', 'no function' as never)).rejects.toThrow('expected a function')
     expect(() => run.rows(5 as never)).toThrow('the measurement is 5')
+  })
+
+  it('is not waited for where the server has removed what would come: the slice keeps no more', async () => {
+    const old = start('old')
+    const [part] = old.parts
+    const end = { ended_on: '2026-05-04T12:10:00Z', has_end_row: true, output_bytes: 5 }
+    Object.assign(part ?? {}, { state: 'ended', reason: 'exited', exit_code: 0, ...end })
+    old.ended_on = '2026-05-04T12:10:00Z'
+    for (const name of [runEndMeasurement, runOutputMeasurement])
+      world.removed.set(name, '2026-05-05T00:00:00Z')
+    try {
+      const run = await lab.runs.get('old')
+      expect((await run.done()).map(({ isComplete }) => isComplete)).toEqual([true])
+      expect(await run.output()).toMatchObject([{ text: '', isWhole: false }])
+    } finally {
+      world.removed.clear()
+    }
   })
 
   it('gives up a node that is off once it was silent for a while, names it, and can be waited for again', async () => {

@@ -36,6 +36,8 @@ export interface World {
   readonly objects: readonly SliverObject[]
   /** The states of nodes, by name, that are not in production. */
   readonly nodeStates: Map<string, Node['state']>
+  /** The latest time of the rows of a measurement that were removed, because the slice keeps no more. */
+  readonly removed: Map<string, string>
   /** The number of connections to the tunnel so far. */
   tunnels: number
   /** Break every open tunnel. */
@@ -88,6 +90,7 @@ export async function startWorld(
     slivers,
     objects,
     nodeStates: new Map(),
+    removed: new Map(),
     tunnels: 0,
     releases: 0,
     uploads: [],
@@ -132,7 +135,7 @@ export async function startWorld(
     return reply.code(204).send()
   })
   addSamples(app, {
-    dir,
+    ...{ dir, removed: world.removed },
     slivers,
     objects,
     streams,
@@ -258,6 +261,7 @@ function addObjects(
 
 interface Samples {
   readonly dir: string
+  readonly removed: World['removed']
   readonly slivers: readonly DropbearSliver[]
   readonly objects: readonly SliverObject[]
   readonly streams: Set<Stream>
@@ -302,15 +306,12 @@ function parseSample(line: string): { name: string; fields: Readonly<Record<stri
 }
 
 function addSamples(app: FastifyInstance, samples: Samples): void {
-  const { dir, streams } = samples
+  const { dir, streams, removed } = samples
   app.get(routes.measurements, async () =>
     [...(await readSamples(samples))].map(([name, rows]) => ({
-      scope: 'slice-1',
-      name,
+      ...{ scope: 'slice-1', name, rows: rows.length, first_time: null, last_time: null },
       columns: Object.keys(rows[0] ?? {}).map((column) => ({ name: column, type: '', unit: null })),
-      rows: rows.length,
-      first_time: null,
-      last_time: null,
+      ...(removed.has(name) ? { removed: { rows: 1, last_time: removed.get(name) } } : {}),
     })),
   )
   app.get<{ Params: { name: string }; Querystring: { run?: string; follow?: string } }>(
