@@ -12,9 +12,9 @@ import { parseState } from '../../../../agent/src/run/domain/state.ts'
 import { localSystemCalls } from '../../../../agent/src/system-calls.ts'
 
 const supervisor = fileURLToPath(new URL('../../../../agent/perl/run.pl', import.meta.url))
-/** Starts a program like an OCI runtime: it waits for a line on its standard input, and is left to the caller. It hangs when there is none. */
+/** Starts a program like an OCI runtime: it reads a line when it is ready and waits for another one, and is left to the caller. It hangs when there is none. */
 const runtime = `use POSIX (); my ($folder, $program) = @ARGV; sleep 900 if $program eq ''; my $pid = fork();
-if ($pid == 0) { POSIX::setsid(); exec '/bin/sh', '-c', 'read -r _ && exec sh -c "$0" </dev/null', $program }
+if ($pid == 0) { POSIX::setsid(); exec '/bin/sh', '-c', 'read -r _ && read -r _ && exec sh -c "$0" </dev/null', $program }
 open(my $file, '>', "$folder/pid"); print $file $pid`
 const laterMs = 60_000
 
