@@ -90,7 +90,11 @@ export async function openFileWriter({
       await mkdir(dirname(target), { recursive: true, mode: 0o700 })
       await sync(draft)
       await rename(draft, target)
-      await sync(dirname(target))
+      // Each folder that may be new, too: its rows leave the database next, and a power cut takes what is in no folder on the disk.
+      const store = dirname(dir)
+      for (let folder = dirname(target); folder !== store; folder = dirname(folder))
+        await sync(folder)
+      await sync(store)
       return {
         ...{ scope, name, file, period, bytes, sha256, ...found.facts },
         ...{ columns: encodedTypes(columns, chosen), fault: null },
