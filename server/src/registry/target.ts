@@ -13,6 +13,7 @@ import {
 import { sql } from 'kysely'
 import { probeTarget, type TargetTemplate } from '../domain/probe.ts'
 import { wantsProbe } from '../domain/readiness.ts'
+import { boundTargetRuns } from '../domain/target-runs.ts'
 import { dataUri } from './read/data-uri.ts'
 import type { Db } from './read/selection.ts'
 
@@ -70,7 +71,7 @@ export async function readNodeTargets(
               ),
               ...(probes.get(node.id) ?? []),
             ],
-            runs: (runs.get(node.id) ?? []).map(showRun),
+            runs: [...boundTargetRuns((runs.get(node.id) ?? []).map(showRun))],
           },
         ]),
       )
