@@ -27,7 +27,7 @@ describe('completion', () => {
 
   it('finds the fields of a point in its rows, in a later cell', async () => {
     await session.print(
-      "import { bool, optional, point, seconds, type TestbedRun } from '@community-lab/kernel'\nconst beat = point('beat', { rtt_s: optional(seconds()), lost: bool() })\nlet beats: TestbedRun",
+      "import { bool, optional, point, seconds, type Run } from '@community-lab/kernel'\nconst beat = point('beat', { rtt_s: optional(seconds()), lost: bool() })\nlet beats: Run",
     )
     const inLoop = await texts('for await (const row of beats.rows(beat)) row.')
     const inWork = await texts('await beats.rows(beat).forEach((row) => row.')
