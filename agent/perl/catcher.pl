@@ -34,7 +34,8 @@ use Catcher::Stream qw(catch empty finish is_fifo_open open_stream);
 # each second.
 #
 # A sliver may write a number of bytes per second, and after a pause a larger number at once. Bytes that come faster are discarded as whole lines, and the lines
-# are counted. They are moved into the file 'lost' first, where the next catcher finds them after a kill. The catcher sleeps three times as long as it works, so a faster writer has to wait.
+# are counted. They are moved into the file 'lost' first, where the next catcher finds them after a kill. The catcher sleeps three times as long as it
+# works, so a faster writer has to wait.
 #
 # On a full disk only a part of a write succeeds. The missing part is then written before anything else, so the index has only complete entries, and no line is
 # joined to another one. 'dropped', 'refused' and 'caught' are overwritten in place, because a full disk has no room for a second file. Their last bytes show

@@ -8,9 +8,10 @@ use POSIX ();
 # output, ends it when its time is over or when it is cancelled, and writes down how it has ended. The agent reads these files when it likes.
 #
 # Arguments: the run's folder; when it starts (microseconds since the epoch; 0: at once); after how many microseconds it is ended (0: never); how many
-# bytes of its output are kept; the sliver's FIFO of samples, to which it writes the end of a line; the numbers of clock_gettime(2) and prctl(2); the run's cgroup (empty: none); the files in which a
-# process is entered into cgroups; '--'; and the command that starts the program in the sliver and leaves it to this process. The program must wait for a line
-# on its standard input before it begins. Its pid is in the file 'pid' then.
+# bytes of its output are kept; the sliver's FIFO of samples, to which it writes the end of a line; the numbers of clock_gettime(2) and prctl(2); the
+# run's cgroup (empty: none); the files in which a process is entered into cgroups; '--'; and the command that starts the program in the sliver and
+# leaves it to this process. The program reads a line from its standard input when it is ready, and waits for a second one before it begins. Its pid is
+# in the file 'pid' then.
 #
 # Files in the run's folder:
 #   lock       locked while a supervisor runs
@@ -21,12 +22,13 @@ use POSIX ();
 #                ended TIME CODE SIGNAL REASON BYTES LOST END_ROW KILLED
 #                                            how it has ended; '-' stands for no code or signal. REASON: exited, limit, cancelled, sliver_ended, or lost
 #                                            when something else than the agent has ended this process by SIGTERM, as a host does that shuts down. BYTES
-#                                            of its output are in 'output', and LOST were not kept. END_ROW is 0; supervisors of earlier versions have written a line
-#                                            'run_end' into the FIFO, and 1 here.
-#                                            KILLED processes of the sliver were killed by the kernel meanwhile because there was no memory left
+#                                            of its output are in 'output', and LOST were not kept. END_ROW is 0; supervisors of earlier versions have
+#                                            written a line 'run_end' into the FIFO, and 1 here. KILLED processes of the sliver were killed by the
+#                                            kernel meanwhile because there was no memory left
 #                failed MESSAGE              it could not be started
 #              A line without a newline at its end was not written completely, and counts as absent. The next supervisor removes it.
-#   output     what the program has written, standard output and standard error as they came. What comes before it begins is of the runtime, or says why it cannot begin
+#   output     what the program has written, standard output and standard error as they came. What comes before it begins is of the runtime, or says
+#              why it cannot begin
 #   files.tar  the archive of the program's files, if it has any. The program gets it from file descriptor 3. It is removed when the program has begun
 #   pid        the pid of the program. The command that starts it writes it
 #   runtime.log  what that command has logged
@@ -222,7 +224,8 @@ sub last_words {
   return defined $message ? substr($message, 0, 500) =~ s/[^\x20-\x7e]/ /gr : undef;
 }
 
-# Return how many processes of the sliver the kernel has ever killed because there was no memory left. Runs have no limit of their own, so it does not count theirs alone.
+# Return how many processes of the sliver the kernel has ever killed because there was no memory left. Runs have no limit of their own, so it does not
+# count theirs alone.
 sub count_killed {
   my $most = 0;
   for my $folder ("$cgroup/..", map { s{/cgroup\.procs$}{}r } @procs) {
@@ -337,7 +340,8 @@ until ($has_started) {
 # Wait for its time.
 for (;;) {
   reap();
-  # Its sliver has ended, or something in it has ended the program. It has not begun, so it may be started again. The program itself ends so when it cannot begin.
+  # Its sliver has ended, or something in it has ended the program. It has not begun, so it may be started again. The program itself ends so when it
+  # cannot begin.
   if (defined(my $status = $ended{$main})) {
     wait_us(100000) while $is_open && $status == CANNOT_BEGIN << 8 && !has_processes();
     wait_for_sliver_end() if $status == CANNOT_BEGIN << 8;

@@ -17,8 +17,8 @@ sub clock_us {
 
 my ($base_us, $rate);
 
-# The steady clock: the monotonic clock, plus a base that the agent has written into the file 'steady'. So a wall clock that is set meanwhile does not change the
-# time of lines, and agent and catcher have the same clock.
+# The steady clock: the monotonic clock, plus a base that the agent has written into the file 'steady'. So a wall clock that is set meanwhile does not
+# change the time of lines, and agent and catcher have the same clock.
 sub now_us { return int(clock_us(1) * $rate + $base_us) }
 sub monotonic_us { return clock_us(1) }
 

@@ -3,6 +3,10 @@ import { asTable, type Column, type Shown } from '../display/table.ts'
 import { describeRejections, type PartLosses, type Rejection } from './losses.ts'
 import type { Silences } from './silence.ts'
 
+/** Why a run has ended on a sliver: see {@link Outcome}. Written out, because the types of cells load no schemas. */
+export type EndReason =
+  'exited' | 'limit' | 'cancelled' | 'sliver_ended' | 'reset' | 'removed' | 'failed' | 'lost'
+
 /** What became of a run on one sliver. */
 export interface Outcome {
   /** The id of the sliver, and the name of its node. */
@@ -21,7 +25,7 @@ export interface Outcome {
    * `removed`: its sliver was removed, or its slice. `failed`: it could not be started. `lost`: the node lost its power, or what watched the program was killed. null: it has
    * not.
    */
-  readonly reason: RunPart['reason']
+  readonly reason: EndReason | null
   /** The same in words, where it has not ended by itself; what is known of it besides. */
   readonly message: string | null
   /** Whether it has ended and all its samples are at the server. */
@@ -62,9 +66,9 @@ export interface Known {
 }
 
 /** The reasons of an end that came from outside of the program and its run. */
-const cutOff: ReadonlySet<RunPart['reason']> = new Set(['sliver_ended', 'reset', 'removed', 'lost'])
+const cutOff: ReadonlySet<EndReason | null> = new Set(['sliver_ended', 'reset', 'removed', 'lost'])
 
-const wordsOf: Readonly<Record<NonNullable<RunPart['reason']>, string | null>> = {
+const wordsOf: Readonly<Record<EndReason, string | null>> = {
   exited: null,
   limit: 'its time was over',
   cancelled: 'it was cancelled',
