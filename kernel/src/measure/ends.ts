@@ -1,5 +1,5 @@
 import { LabError } from '@community-lab/contract'
-import { checkArgument, type Kind } from '../argument.ts'
+import { checkArgument, durationMs, wholeNumber, type Kind } from '../argument.ts'
 import { chooseSlivers } from '../run/start.ts'
 import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
 import type { Sliver } from '../sliver/sliver.ts'
@@ -26,6 +26,25 @@ export const anyone: Kind = {
   expected: "slivers or names of nodes, one at least; 'all': every sliver of the slice",
   is: (value) =>
     value !== null && value !== undefined && !(Array.isArray(value) && value.length === 0),
+}
+
+/** The types of the options of a series of probes between ends. */
+export const seriesKinds = { from: anyone, to: anyone, everyMs: durationMs, forMs: durationMs }
+/** The longest series, in milliseconds: seven days. */
+const longestMs = 7 * 86_400_000
+
+/**
+ * Return the number of probes in a series: one at its begin, and then one every `everyMs` that is before its end.
+ *
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID when a time is no whole number of milliseconds, or out of range.
+ */
+export function countProbes(
+  { everyMs, forMs }: { readonly everyMs: number; readonly forMs: number },
+  { leastMs, mostMs }: { readonly leastMs: number; readonly mostMs: number },
+): number {
+  checkArgument('everyMs', everyMs, wholeNumber(leastMs, mostMs, 'milliseconds'))
+  checkArgument('forMs', forMs, wholeNumber(everyMs, longestMs, 'milliseconds'))
+  return Math.floor(forMs / everyMs)
 }
 
 /** The most samples per second of one measurement in one sliver, and on all slivers together. Source: what agents take from a sliver (5,000) and the server from a slice (10,000), with room for other programs. */

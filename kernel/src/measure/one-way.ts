@@ -8,8 +8,8 @@ import {
   text,
   type RowOf,
 } from '@community-lab/contract'
-import { checkArgument, durationMs, wholeNumber } from '../argument.ts'
-import { anyone, chooseEnds, requireRate, type EndsOptions } from './ends.ts'
+import { wholeNumber } from '../argument.ts'
+import { chooseEnds, countProbes, requireRate, seriesKinds, type EndsOptions } from './ends.ts'
 import type { MeasureOptions, StandardMeasurement } from './measurement.ts'
 import { oneWayProgram } from './one-way-program.ts'
 import { endLine, settings } from './prober.ts'
@@ -84,22 +84,18 @@ export interface OneWayTables {
  */
 export const oneWayMeasurement: StandardMeasurement<OneWayOptions> = {
   kinds: {
-    from: anyone,
-    to: anyone,
-    everyMs: durationMs,
-    forMs: durationMs,
+    ...seriesKinds,
     payloadBytes: wholeNumber(32, 1400, 'bytes'),
   },
   plan(slice, { everyMs, forMs, payloadBytes = 56, ...ends }) {
-    checkArgument('everyMs', everyMs, wholeNumber(2, 60_000, 'milliseconds'))
-    checkArgument('forMs', forMs, wholeNumber(everyMs, 7 * 86_400_000, 'milliseconds'))
+    const probes = countProbes({ everyMs, forMs }, { leastMs: 2, mostMs: 60_000 })
     const { sources, targets, pairs } = chooseEnds(slice, ends)
     requireRate(everyMs, { most: sources.length, all: pairs.length })
     const options = {
       every_ns: everyMs * 1e6,
       patience_ns: patienceMs * 1e6,
       lead_ns: leadMs * 1e6,
-      count: Math.floor(forMs / everyMs),
+      count: probes,
       bytes: payloadBytes,
     }
     const lines = [

@@ -57,6 +57,8 @@ sub trace {
     for my $one (@order) {
       my @sorted = sort { $a <=> $b } @{$times{$one}};
       put(sprintf('path_hop peer="%s" round=%d ttl=%d address="%s" received=%d lost=%d rtt_s=%.6f', $name, $round, $ttl, $one, scalar @sorted, $lost, $sorted[0] / 1000)) if @sorted;
+      # So the sum over rows is the number of probes.
+      $lost = 0 if @sorted;
     }
     put(qq(path_hop peer="$name" round=$round ttl=$ttl received=0 lost=$lost)) if !@order;
     push(@path, @order ? join('|', @order) : '*');

@@ -9,8 +9,8 @@ import {
   text,
   type RowOf,
 } from '@community-lab/contract'
-import { checkArgument, durationMs, wholeNumber } from '../argument.ts'
-import { anyone, chooseEnds, type EndsOptions } from './ends.ts'
+import { wholeNumber } from '../argument.ts'
+import { chooseEnds, countProbes, seriesKinds, type EndsOptions } from './ends.ts'
 import type { MeasureOptions, StandardMeasurement } from './measurement.ts'
 import { pathProgram } from './path-program.ts'
 import { endLine, settings } from './prober.ts'
@@ -53,7 +53,7 @@ const pathHopPoint = point('path_hop', {
   ttl: integer('number of the hop, from 1'),
   address: optional(text('who answered; null: nobody')),
   received: count('answers from this address'),
-  lost: count('probes of this hop without an answer'),
+  lost: count('probes of this hop without an answer, in the first of its rows; 0 in the others'),
   rtt_s: optional(seconds('the shortest round trip of this round to this address')),
 })
 
@@ -69,16 +69,12 @@ export interface PathTables {
 /** Paths by traceroute with a constant flow label. See `Slice.measure`. */
 export const pathMeasurement: StandardMeasurement<PathOptions> = {
   kinds: {
-    from: anyone,
-    to: anyone,
-    everyMs: durationMs,
-    forMs: durationMs,
+    ...seriesKinds,
     probes: wholeNumber(1, 10),
     flowLabel: wholeNumber(1, 0xf_ffff),
   },
   plan(slice, { everyMs, forMs, probes = 3, flowLabel = 1, ...ends }) {
-    checkArgument('everyMs', everyMs, wholeNumber(10_000, 86_400_000, 'milliseconds'))
-    checkArgument('forMs', forMs, wholeNumber(everyMs, 7 * 86_400_000, 'milliseconds'))
+    const rounds = countProbes({ everyMs, forMs }, { leastMs: 10_000, mostMs: 86_400_000 })
     const { sources, targets } = chooseEnds(slice, ends)
     const longestMs = targets.length * longestTraceMs(probes)
     if (everyMs < longestMs)
@@ -89,7 +85,7 @@ export const pathMeasurement: StandardMeasurement<PathOptions> = {
       })
     const options = {
       every_s: everyMs / 1000,
-      rounds: Math.floor(forMs / everyMs),
+      rounds,
       probes,
       hops: maxHops,
       flow_label: flowLabel,

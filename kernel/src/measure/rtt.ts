@@ -8,8 +8,8 @@ import {
   text,
   type RowOf,
 } from '@community-lab/contract'
-import { checkArgument, durationMs, wholeNumber } from '../argument.ts'
-import { anyone, chooseEnds, requireRate, type EndsOptions } from './ends.ts'
+import { wholeNumber } from '../argument.ts'
+import { chooseEnds, countProbes, requireRate, seriesKinds, type EndsOptions } from './ends.ts'
 import type { MeasureOptions, StandardMeasurement } from './measurement.ts'
 import { endLine, settings } from './prober.ts'
 import { rttProgram } from './rtt-program.ts'
@@ -68,22 +68,18 @@ export interface RttTables {
  */
 export const rttMeasurement: StandardMeasurement<RttOptions> = {
   kinds: {
-    from: anyone,
-    to: anyone,
-    everyMs: durationMs,
-    forMs: durationMs,
+    ...seriesKinds,
     payloadBytes: wholeNumber(40, 1400, 'bytes'),
   },
   plan(slice, { everyMs, forMs, payloadBytes = 56, ...ends }) {
-    checkArgument('everyMs', everyMs, wholeNumber(2, 3_600_000, 'milliseconds'))
-    checkArgument('forMs', forMs, wholeNumber(everyMs, 7 * 86_400_000, 'milliseconds'))
+    const probes = countProbes({ everyMs, forMs }, { leastMs: 2, mostMs: 3_600_000 })
     const { sources, targets, pairs } = chooseEnds(slice, ends)
     requireRate(everyMs, { most: targets.length, all: pairs.length })
     const waitMs = Math.max(patienceMs, everyMs)
     const options = {
       every_ns: everyMs * 1e6,
       patience_ns: waitMs * 1e6,
-      count: Math.floor(forMs / everyMs),
+      count: probes,
       bytes: payloadBytes,
     }
     // The same for all: a program does not probe the sliver in which it runs.

@@ -41,3 +41,22 @@ rules`
   const result = await runOnLink([program], `${behind}\n${filter}`)
   expect(rowsOf(result, 'path_hop').map((row) => row['lost'])).toEqual([0, 0])
 })
+
+it('counts a lost probe once, also where several routers answer at one hop', async () => {
+  // The two namespaces have no router with several paths. This prints what traceroute prints behind one.
+  const traceroute = `bin=$(mktemp -d); trap 'rm -r $bin; kill $b 2>/dev/null' EXIT
+cat > $bin/traceroute << 'program'
+#!/bin/sh
+if [ "$1" = --version ]; then echo 'Modern traceroute for Linux, version 2.1.2'; exit; fi
+echo 'traceroute to fd01::9 (fd01::9), 20 hops max, 80 byte packets'
+echo ' 1  fd00::b  0.100 ms fd00::c  0.300 ms *'
+echo ' 2  fd01::9  0.500 ms  0.400 ms  0.600 ms'
+program
+chmod 755 $bin/traceroute; PATH=$bin:$PATH`
+  const hops = rowsOf(await runOnLink([program], traceroute), 'path_hop')
+  expect(hops.slice(0, 3)).toMatchObject([
+    { ttl: 1, address: 'fd00::b', received: 1, lost: 1 },
+    { ttl: 1, address: 'fd00::c', received: 1, lost: 0 },
+    { ttl: 2, address: 'fd01::9', received: 3, lost: 0 },
+  ])
+})
