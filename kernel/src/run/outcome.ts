@@ -213,7 +213,7 @@ export function describeProblems(outcome: Outcome): string[] {
     ...((rejected ?? 0) === 0
       ? []
       : [
-          `${rejected} lines of ${node} were no samples (${describeRejections(outcome.rejections)})`,
+          `${rejected === 1 ? '1 line of' : `${rejected} lines of`} ${node} ${rejected === 1 ? 'was no sample' : 'were no samples'} (${describeRejections(outcome.rejections)})`,
         ]),
     ...((dropped ?? 0) === 0 ? [] : [`${dropped} lines of ${node} were lost, a buffer was full`]),
   ]
