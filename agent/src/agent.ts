@@ -182,6 +182,7 @@ async function work(
     problems,
     clock: systemClock,
     dateMs: Date.now,
+    serverClock: nodeClock,
     log,
     onChange: () => reportSoon(),
   })

@@ -13,6 +13,12 @@ import {
   type Estimate,
   type Reading,
 } from './domain/estimate.ts'
+import {
+  monotonicTimeAt,
+  serverTimeAt,
+  type Interval,
+  type ProgramClock,
+} from './domain/server-time.ts'
 import { parseClockState, type ClockState } from './domain/state.ts'
 import { compareClocks, followStep, type Step } from './domain/wall.ts'
 import { wallResolutionUs, type ClockSource } from './source.ts'
@@ -28,8 +34,18 @@ export interface NodeClockOptions {
   tellCatcher(baseUs: number, rate: number): boolean
 }
 
+/** What the node knows of the server's time. Each answer is an interval that contains the truth, in microseconds; null while the offset is not known. */
+export interface ServerClock {
+  /** The server's time now, since the epoch. */
+  serverTime(): Interval | null
+  /** What the kernel's monotonic clock (`CLOCK_MONOTONIC`) shows when the server's clock shows `serverUs`. The interval is smaller the nearer that is. */
+  monotonicAt(serverUs: number): Interval | null
+  /** What a program in a sliver has to add to the clocks that it reads. */
+  programClock(): ProgramClock | null
+}
+
 /** The node's clock: the time of its samples, and what is known of it. */
-export interface NodeClock extends StreamClock {
+export interface NodeClock extends StreamClock, ServerClock {
   /** Compare wall and monotonic clock, and tell what is due, until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>
   /** Compare once. */
@@ -125,8 +141,37 @@ export function openNodeClock(options: NodeClockOptions): NodeClock {
     } else if (before === null || errorAt(estimate, reading.atUs) < toldErrorUs / 2) tell()
   }
 
+  /** The kernel's monotonic clock, whose time is that of the source without the rate of a virtual node. */
+  function toKernelUs(monotonicUs: number): number {
+    return (monotonicUs - source.aheadUs) / source.rate
+  }
+
+  function programClock(): ProgramClock | null {
+    if (estimate === null) return null
+    const beforeUs = source.monotonicUs()
+    const wallUs = source.programWallUs()
+    const afterUs = source.monotonicUs()
+    const before = serverTimeAt(estimate, beforeUs)
+    const after = serverTimeAt(estimate, afterUs)
+    const kernelUs = toKernelUs(beforeUs)
+    return {
+      wallOffsetUs: {
+        lowUs: before.lowUs - wallUs - wallResolutionUs,
+        highUs: after.highUs - wallUs,
+      },
+      monotonicOffsetUs: { lowUs: before.lowUs - kernelUs, highUs: before.highUs - kernelUs },
+    }
+  }
+
   return {
     monotonicUs: () => Math.floor(source.monotonicUs()),
+    serverTime: () => (estimate === null ? null : serverTimeAt(estimate, source.monotonicUs())),
+    monotonicAt(serverUs) {
+      if (estimate === null) return null
+      const { lowUs, highUs } = monotonicTimeAt(estimate, serverUs)
+      return { lowUs: toKernelUs(lowUs), highUs: toKernelUs(highUs) }
+    },
+    programClock,
     look,
     take(answer: TimeAnswered, receivedUs: number) {
       takeReading(

@@ -8,6 +8,8 @@ export interface ClockSource {
   monotonicUs(): number
   /** The wall clock, in microseconds since the epoch, in steps of {@link wallResolutionUs}, rounded down. */
   wallUs(): number
+  /** The wall clock that programs in slivers read, in the same steps. It is the host's, also on a virtual node: Linux has no wall clock for some processes alone. */
+  programWallUs(): number
   /** The monotonic clock is that of the kernel times `rate`, plus `aheadUs` microseconds. */
   readonly rate: number
   readonly aheadUs: number
@@ -19,7 +21,8 @@ export const wallResolutionUs = 1000
 /** The kernel's own clocks. */
 export const hostClocks: ClockSource = {
   monotonicUs: kernelUs,
-  wallUs: () => Date.now() * 1000,
+  wallUs: hostWallUs,
+  programWallUs: hostWallUs,
   rate: 1,
   aheadUs: 0,
 }
@@ -43,6 +46,7 @@ export function virtualClocks(path: string): ClockSource {
   return {
     rate: 1 + drift,
     aheadUs: -drift * sinceUs,
+    programWallUs: hostWallUs,
     monotonicUs: () => kernelUs() + drift * (kernelUs() - sinceUs),
     wallUs() {
       const ahead = read().ahead_s * 1e6 + drift * (kernelUs() - sinceUs)
@@ -59,6 +63,10 @@ function readVirtualClock(path: string): VirtualClock {
     // There is no file, or none that is whole.
   }
   return Value.Check(VirtualClock, value) ? value : { ahead_s: 0, drift_ppm: 0, since_us: 0 }
+}
+
+function hostWallUs(): number {
+  return Date.now() * 1000
 }
 
 function kernelUs(): number {

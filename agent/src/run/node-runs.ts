@@ -7,6 +7,8 @@ import {
   type RunReport,
   type RunTarget,
 } from '@community-lab/contract'
+import { clockVariables } from '../clock/domain/server-time.ts'
+import type { ServerClock } from '../clock/node-clock.ts'
 import { readDocument } from '../disk/document.ts'
 import { createAutoResetEvent } from '../loop/auto-reset-event.ts'
 import type { Clock } from '../loop/clock.ts'
@@ -42,6 +44,8 @@ export interface RunsOptions {
   readonly clock: Clock
   /** The time by the node's clock, in milliseconds since the epoch. */
   readonly dateMs: () => number
+  /** What is known of the server's time. */
+  readonly serverClock: Pick<ServerClock, 'programClock'>
   readonly log: Log
   /** Called when what is to be reported has changed. */
   readonly onChange: () => void
@@ -257,7 +261,7 @@ class FileNodeRuns implements NodeRuns {
     limit_ms: limitMs,
     ...target
   }: RunTarget): Promise<void> {
-    const { slivers, measureDir } = this.#options
+    const { slivers, measureDir, serverClock } = this.#options
     const folder = this.#folders.get(id) ?? this.#make(id, sliver)
     const { dir } = folder
     await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -266,7 +270,8 @@ class FileNodeRuns implements NodeRuns {
       instanceSn: target.instance_sn,
     }
     const hasFiles = folder.status().hasFiles
-    const asked = { runId: id, folder: dir, instance, program, hasFiles }
+    const env = clockVariables(serverClock.programClock())
+    const asked = { runId: id, folder: dir, instance, program, hasFiles, env }
     const start = await slivers.prepareProgram(sliver, asked)
     const points = target.points ?? []
     await folder.save({ cgroup: start.cgroup, ...(points.length === 0 ? {} : { points }) })

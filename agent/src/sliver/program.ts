@@ -18,6 +18,8 @@ export interface SliverProgram {
   readonly program: RunProgram
   /** Whether it has files, which come as a tar file from file descriptor 3. */
   readonly hasFiles: boolean
+  /** Variables besides those that it asks for. */
+  readonly env: Readonly<Record<string, string>>
 }
 
 /** How a program is started in a sliver. */
@@ -38,7 +40,7 @@ export interface ProgramStart {
 export async function prepareProgram(
   parts: SliverParts,
   id: string,
-  { runId, folder, instance, program, hasFiles }: SliverProgram,
+  { runId, folder, instance, program, hasFiles, env }: SliverProgram,
 ): Promise<ProgramStart> {
   const found = parts.records.get(id)
   const record = found !== undefined && isOf(found, instance) ? found : undefined
@@ -57,6 +59,7 @@ export async function prepareProgram(
     args: programArgs(runId, program, hasFiles),
     env: Object.entries({
       ...program.env,
+      ...env,
       COMMUNITY_LAB_RUN: runId,
       COMMUNITY_LAB_SLIVER: id,
     }).map(([variable, value]) => `${variable}=${value}`),

@@ -55,6 +55,7 @@ async function startRuns(
     problems,
     clock: systemClock,
     dateMs: Date.now,
+    serverClock: { programClock: () => null },
     log: { debug() {}, info() {}, warn() {}, error() {} },
     onChange: () => changes++,
   })

@@ -53,12 +53,12 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
     }
 
     test('a program has its arguments, its environment and the protection of its sliver, and its output and exit code are kept', async () => {
-      const script = `echo "$1 $X $COMMUNITY_LAB_RUN"; echo no >&2
+      const script = `echo "$1 $X $COMMUNITY_LAB_RUN $COMMUNITY_LAB_CLOCK_OFFSET_S $COMMUNITY_LAB_CLOCK_ERROR_S"; echo no >&2
       grep -E '^(Seccomp|NoNewPrivs|CapBnd)' /proc/self/status; cat /proc/self/oom_score_adj; exit 7`
       const run = aRun({ program: { script, args: ['a b'], env: { X: "it's" } } })
       await aim(run)
       const { ended_on: endedOn, ...end } = await reaches(agent, run, 'ended')
-      const text = `a b it's ${run.id}\nno\n`
+      const text = `a b it's ${run.id} 2.000500 0.000501\nno\n`
       const output = await outputOf(agent, run, end.output_bytes)
       expect(output.slice(0, text.length)).toBe(text)
       expect(output).toMatch(/NoNewPrivs:\t1\nSeccomp:\t2\n[^]*1000\n$/u)

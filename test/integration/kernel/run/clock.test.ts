@@ -128,6 +128,7 @@ it('gives samples of an agent on a bad day the right time within their error, an
       aheadUs: 0,
       monotonicUs: crystal,
       wallUs: () => Math.floor((crystal() - 5e9 + t + isSet) / 1000) * 1000,
+      programWallUs: () => Math.floor((crystal() - 5e9 + t + isSet) / 1000) * 1000,
     },
     spool: {
       append: (rows: readonly Sample[]) =>

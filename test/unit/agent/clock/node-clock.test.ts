@@ -8,6 +8,8 @@ class Host {
   boot = 'boot-a'
   monotonic = 5_000_000
   ahead = 1_767_225_600_000_000
+  /** How far the wall clock of programs is behind that of the node. */
+  behind = 0
   isDiskFull = false
   readonly rows: Sample[] = []
   readonly bases: number[] = []
@@ -21,6 +23,7 @@ class Host {
         aheadUs: 0,
         monotonicUs: () => (this.monotonic += 1),
         wallUs: () => Math.floor((this.monotonic + this.ahead) / 1000) * 1000,
+        programWallUs: () => Math.floor((this.monotonic + this.ahead - this.behind) / 1000) * 1000,
       },
       bootId: this.boot,
       spool: {
@@ -170,4 +173,32 @@ it('tells the operator of a wall clock that is wrong by more than a second, unti
   clock.look()
   host.exchange(clock, host.ahead)
   expect([...host.problems]).toEqual([])
+})
+
+it('knows the server’s time, when it will be another one, and what programs add to the clocks that they read', () => {
+  const clock = host.open()
+  expect(clock.serverTime()).toBeNull()
+  expect(clock.monotonicAt(host.ahead)).toBeNull()
+  expect(clock.programClock()).toBeNull()
+  host.behind = 7_000_000
+  const serverAhead = host.ahead + 40_000_000
+  host.exchange(clock, serverAhead)
+  const contains = (
+    interval: { readonly lowUs: number; readonly highUs: number } | null | undefined,
+    us: number,
+  ): void => {
+    expect(interval?.lowUs).toBeLessThanOrEqual(us)
+    expect(interval?.highUs).toBeGreaterThanOrEqual(us)
+    expect((interval?.highUs ?? 0) - (interval?.lowUs ?? 0)).toBeLessThan(80_000)
+  }
+  contains(clock.serverTime(), host.monotonic + serverAhead)
+  const atUs = host.monotonic + 60_000_000
+  contains(clock.monotonicAt(atUs + serverAhead), atUs)
+  const program = clock.programClock()
+  contains(program?.wallOffsetUs, 47_000_000)
+  contains(program?.monotonicOffsetUs, serverAhead)
+  // A step of the wall clock makes what is known worthless, until the next exchange.
+  host.ahead += 50_000_000
+  clock.look()
+  expect(clock.serverTime()).toBeNull()
 })

@@ -64,6 +64,12 @@ const runs = await openRuns({
   problems,
   clock: systemClock,
   dateMs: Date.now,
+  serverClock: {
+    programClock: () => ({
+      wallOffsetUs: { lowUs: 2_000_000, highUs: 2_001_000 },
+      monotonicOffsetUs: { lowUs: 1e15, highUs: 1e15 + 500 },
+    }),
+  },
   log: { debug() {}, info() {}, warn() {}, error() {} },
   onChange: () => undefined,
 })
