@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { LabError, SampleRecord } from '@community-lab/contract'
 import { isFull } from '../../errno.ts'
 import { mayHold } from '../domain/share.ts'
@@ -11,7 +11,7 @@ import type { SegmentFiles } from './files.ts'
 import { encodeGroup } from './block-group.ts'
 import { SegmentReader } from './reader.ts'
 import { recoverSpool, setMarks } from './recovery.ts'
-import type { Marks } from './segment.ts'
+import { syncFolder, type Marks } from './segment.ts'
 import type { AppendOptions, Spool, StoredBlock } from './spool.ts'
 
 /** Options of {@link openSpool}. */
@@ -46,9 +46,16 @@ const renewRecords = 1_000
  *
  * Errors of the disk are thrown unchanged. A failed fdatasync ends the process, because it is unknown then what is on disk.
  */
-export function openSpool(dir: string, options: SpoolOptions = {}): Promise<Spool> {
+export function openSpool(path: string, options: SpoolOptions = {}): Promise<Spool> {
   return Promise.resolve().then(() => {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    const dir = resolve(path)
+    const first = mkdirSync(dir, { recursive: true, mode: 0o700 })
+    // A folder is in the one above it. A power cut must not take it with all that is in it: its samples count as safe, and are sent.
+    const outermost = dirname(first ?? dir)
+    for (let folder = dirname(dir); ; folder = dirname(folder)) {
+      syncFolder(folder)
+      if (folder.length <= outermost.length) break
+    }
     return new FileSpool(dir, options)
   })
 }

@@ -144,7 +144,8 @@ function parseJson(payload: Buffer): unknown {
   }
 }
 
-function syncFolder(dir: string): void {
+/** Make sure that the names in a folder survive a power cut. */
+export function syncFolder(dir: string): void {
   const folder = openSync(dir, 'r')
   try {
     fsyncSync(folder)
