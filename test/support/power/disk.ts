@@ -302,9 +302,10 @@ function contentOf({ changes }: FileNode, random: () => number): Buffer {
   return content
 }
 
-function resize(content: Buffer, bytes: number): Buffer {
-  if (bytes <= content.length) return content.subarray(0, bytes)
-  return Buffer.concat([content, Buffer.alloc(bytes - content.length)])
+function resize(content: Uint8Array, bytes: number): Buffer<ArrayBuffer> {
+  const resized = Buffer.alloc(bytes)
+  resized.set(content.subarray(0, bytes))
+  return resized
 }
 
 /** Numbers from 0 to below 1. Source: mulberry32, https://github.com/cprosche/mulberry32. */
