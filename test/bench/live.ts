@@ -10,7 +10,8 @@ import { median, printTable } from './table.ts'
 
 const slivers = 10
 const perSecond = 1_000
-const seconds = 10
+/** So long that the store writes a checkpoint meanwhile, which it does after about 170,000 rows. */
+const seconds = 20
 /** Rows of each sliver, and the seconds of rest after them, before the rows that count: a server does not begin with its first row. */
 const warmUp = { rows: 3_000, restS: 4 }
 
@@ -115,7 +116,10 @@ async function readAll(port: number, wanted: number): Promise<Delays> {
 async function startAgents(dir: string, port: number): Promise<AsyncDisposable> {
   const main = join(import.meta.dirname, 'live', 'agents-main.ts')
   const child = fork(main, [dir, String(port), String(slivers)])
-  await once(child, 'message')
+  await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(() => Promise.reject(new Error('the agents did not start'))),
+  ])
   return {
     async [Symbol.asyncDispose]() {
       const ended = once(child, 'exit')

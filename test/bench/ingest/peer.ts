@@ -15,7 +15,10 @@ export interface Running extends AsyncDisposable {
 /** Start the server's stream and store. */
 export async function startOurs(dir: string): Promise<Running> {
   const child = fork(join(import.meta.dirname, 'server-main.ts'), [dir])
-  const [told] = (await once(child, 'message')) as [{ port: number }]
+  const [told] = (await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(() => Promise.reject(new Error('the server did not start'))),
+  ])) as [{ port: number }]
   return {
     port: told.port,
     cpuSeconds: () => readCpu(child.pid),

@@ -38,7 +38,9 @@ export async function openDatabase({ dir, memoryMiB }: StoreSettings): Promise<S
     // Files for readers have their rows in the order of the row numbers.
     preserve_insertion_order: 'true',
     temp_directory: join(scratch, 'spill'),
-    threads: '2',
+    // The caller's thread alone works. With a second one, whoever waits for it does not sleep but asks again and again, as long as the system lets that thread wait:
+    // where more programs wait for the processor, a checkpoint took seconds of its time.
+    threads: '1',
   })
   const connections: DuckDBConnection[] = []
   // A connection that is left open keeps the whole database open.
