@@ -128,11 +128,12 @@ describe.each(testbedKinds)('the testbed of %s', (as) => {
       slice.measure('path', { ...ends, everyMs: 10_000, forMs: 10_000 }),
       slice.measure('throughput', { ...ends, testMs: 2_000 }),
       slice.measure('capture', { on: from, forMs: 5_000, protocol: 'udp' }),
+      slice.measure('http', { ...ends, everyMs: 500, count: 5 }),
     ])
     await Promise.all(runs.map((each) => each.done()))
-    const [oneWay, path, throughput, capture] = runs
+    const [oneWay, path, throughput, capture, http] = runs
     const outputs = await Promise.all(runs.map((each) => each.output('n1')))
-    expect(outputs).toEqual(['', '', '', ''])
+    expect(outputs).toEqual(['', '', '', '', ''])
     // Two links of 5 ms; without root a relay delays packets, up to half a millisecond less. Both slivers have the same clock. Each has sent what the other has received or lost.
     const delays =
       await oneWay.sql`select source, min(delay_s) * 1e3 as ms, count(*) as n from one_way group by source order by source`
@@ -155,6 +156,14 @@ describe.each(testbedKinds)('the testbed of %s', (as) => {
       await throughput.sql`select bytes_per_second * 8 / 1e6 as mbps from throughput_test`
     expect(test?.['mbps']).toBeGreaterThan(8)
     expect(test?.['mbps']).toBeLessThan(20)
+    // A connection takes a round trip, and so does the first byte of an answer.
+    const [fetched] =
+      await http.sql`select count(*) as n, min(connect_s) * 1e3 as connect_ms, min(first_byte_s) * 1e3 as first_byte_ms, min(status) as status from http where not lost`
+    expect([fetched?.['n'], fetched?.['status']]).toEqual([5, 200])
+    for (const ms of [fetched?.['connect_ms'], fetched?.['first_byte_ms']]) {
+      expect(ms).toBeGreaterThan(19)
+      expect(ms).toBeLessThan(60)
+    }
     const [captured] = await capture.sql`select packets, dropped, file_bytes from capture_end`
     expect(Number(captured?.['packets'])).toBeGreaterThan(0)
     expect(captured?.['dropped']).toBe(0)

@@ -30,6 +30,13 @@ export const anyone: Kind = {
 
 /** The types of the options of a series of probes between ends. */
 export const seriesKinds = { from: anyone, to: anyone, everyMs: durationMs, forMs: durationMs }
+/** The types of the options of a series of requests, each with a limit of time. */
+export const countedKinds = {
+  from: anyone,
+  everyMs: durationMs,
+  count: wholeNumber(1, 1_000_000),
+  timeoutMs: wholeNumber(100, 60_000, 'milliseconds'),
+}
 /** The longest series, in milliseconds: seven days. */
 const longestMs = 7 * 86_400_000
 
@@ -45,6 +52,21 @@ export function countProbes(
   checkArgument('everyMs', everyMs, wholeNumber(leastMs, mostMs, 'milliseconds'))
   checkArgument('forMs', forMs, wholeNumber(everyMs, longestMs, 'milliseconds'))
   return Math.floor(forMs / everyMs)
+}
+
+/** Check a series of `count` requests, the shortest time between two of which is `leastMs`. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+export function requireCount(
+  {
+    everyMs,
+    count,
+    timeoutMs,
+  }: { readonly everyMs: number; readonly count: number; readonly timeoutMs: number },
+  leastMs: number,
+): void {
+  checkArgument('everyMs', everyMs, wholeNumber(leastMs, 3_600_000, 'milliseconds'))
+  const most = Math.min(1_000_000, Math.floor(longestMs / everyMs))
+  checkArgument('count', count, wholeNumber(1, most, 'requests, which is seven days at most,'))
+  checkArgument('timeoutMs', timeoutMs, countedKinds.timeoutMs)
 }
 
 /** The most samples per second of one measurement in one sliver, and on all slivers together. Source: what agents take from a sliver (5,000) and the server from a slice (10,000), with room for other programs. */
@@ -78,12 +100,13 @@ export function chooseEnds(slice: SliceHandle, { from, to }: EndsOptions): Ends 
 export function requireRate(
   everyMs: number,
   { most, all }: { readonly most: number; readonly all: number },
+  { sliver, slice }: { readonly sliver: number; readonly slice: number } = maxRate,
 ): void {
-  const leastMs = Math.ceil(Math.max((most * 1000) / maxRate.sliver, (all * 1000) / maxRate.slice))
+  const leastMs = Math.ceil(Math.max((most * 1000) / sliver, (all * 1000) / slice))
   if (everyMs >= leastMs) return
   throw new LabError('LAB_ARGUMENT_INVALID', {
     argument: 'everyMs',
     found: `${everyMs} for ${all} ${all === 1 ? 'pair' : 'pairs'} of slivers, which is ${Math.round((all * 1000) / everyMs)} samples a second`,
-    expected: `at least ${leastMs} for so many; a slice stores ${maxRate.slice} of them a second, and a sliver sends ${maxRate.sliver}`,
+    expected: `at least ${leastMs} for so many; a slice makes ${slice} of them a second, and a sliver ${sliver}`,
   })
 }

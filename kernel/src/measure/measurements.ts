@@ -1,4 +1,6 @@
 import { captureMeasurement, type CaptureOptions, type CaptureTables } from './capture.ts'
+import { dnsMeasurement, type DnsOptions, type DnsTables } from './dns.ts'
+import { httpMeasurement, type HttpOptions, type HttpTables } from './http.ts'
 import type { StandardMeasurement } from './measurement.ts'
 import { oneWayMeasurement, type OneWayOptions, type OneWayTables } from './one-way.ts'
 import { pathMeasurement, type PathOptions, type PathTables } from './path.ts'
@@ -15,6 +17,8 @@ export interface Measurements {
   readonly 'one-way': { readonly options: OneWayOptions; readonly tables: OneWayTables }
   readonly capture: { readonly options: CaptureOptions; readonly tables: CaptureTables }
   readonly path: { readonly options: PathOptions; readonly tables: PathTables }
+  readonly http: { readonly options: HttpOptions; readonly tables: HttpTables }
+  readonly dns: { readonly options: DnsOptions; readonly tables: DnsTables }
   readonly throughput: { readonly options: ThroughputOptions; readonly tables: ThroughputTables }
 }
 
@@ -29,4 +33,6 @@ export const measurements: {
   capture: captureMeasurement,
   path: pathMeasurement,
   throughput: throughputMeasurement,
+  http: httpMeasurement,
+  dns: dnsMeasurement,
 }

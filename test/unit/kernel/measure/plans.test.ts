@@ -31,6 +31,8 @@ it('has one program for all slivers, so that all to all of 64 nodes fits into a 
     measurements.path.plan(slice, { ...all, everyMs: 3_600_000, forMs: 3_600_000 }),
     measurements.throughput.plan(slice, { ...all, testMs: 1_000 }),
     measurements.capture.plan(slice, { on: 'all', forMs: 1_000 }),
+    measurements.http.plan(slice, { ...all, everyMs: 5_000, count: 9 }),
+    measurements.dns.plan(slice, { from: 'all', domain: 'a.lab', everyMs: 100, count: 9 }),
   ]
   for (const { programs, points } of plans) {
     expect(programs).toHaveLength(1)
@@ -62,7 +64,9 @@ it('refuses more samples than a slice stores, with the interval that would do', 
 
 it('refuses what is out of range, in words, before anything starts', () => {
   const slice = aSlice(2)
-  const { rtt, throughput, path, capture } = measurements
+  const { rtt, throughput, path, capture, http, dns } = measurements
+  const few = { everyMs: 1_000, count: 3 }
+  const domain = 'a.lab'
   const oneWay = measurements['one-way']
   const week = 7 * 86_400_000
   // What a variable that was not set is in a cell that casts.
@@ -90,6 +94,20 @@ it('refuses what is out of range, in words, before anything starts', () => {
       /9 targets, to which/u,
     ],
     [() => capture.plan(slice, { on: 'n1', forMs: 999 }), /from 1000/u],
+    [() => http.plan(slice, { from: 'n1', ...few }), /neither to nor url/u],
+    [() => http.plan(slice, { ...pair, url: 'http://a.lab', ...few }), /both to and url/u],
+    [() => http.plan(slice, { from: 'n1', url: 'ftp://a.lab', ...few }), /^url is .*http or/u],
+    [() => http.plan(slice, { from: 'n1', url: 'http://me:pw@a.lab', ...few }), /without a user/u],
+    [() => http.plan(slice, { ...pair, mostBytes: 9, ...few }), /^mostBytes is given with to/u],
+    [() => http.plan(slice, { ...pair, everyMs: 49, count: 1 }), /everyMs is 49; .*from 50/u],
+    [() => http.plan(slice, { ...pair, everyMs: 3_600_000, count: 169 }), /from 1 to 168/u],
+    [() => http.plan(slice, { ...pair, ...few, timeoutMs: 99 }), /timeoutMs is 99/u],
+    [() => http.plan(aSlice(40), { ...all, ...few }), /expected at least 2000 for so many/u],
+    [() => dns.plan(slice, { from: 'n1', domain: 'ä.lab', ...few }), /xn--/u],
+    [() => dns.plan(slice, { from: 'n1', domain: 'a..b', ...few }), /^domain is/u],
+    [() => dns.plan(slice, { from: missing, domain, ...few }), /^from is undefined/u],
+    [() => dns.plan(slice, { from: 'n1', domain, ...few, server: 'n9' }), /no such sliver/u],
+    [() => dns.plan(slice, { from: 'n1', domain, ...few, count: 0 }), /^count is 0/u],
   ]
   for (const [plan, words] of refused) expect(plan).toThrow(words)
 })
@@ -110,4 +128,35 @@ it('gives a measurement the time until its last probe is given up', () => {
     ({ programs: [program] }) => /^count=(\d+)$/mu.exec(String(program?.args?.[0]))?.[1],
   )
   expect(counts).toEqual(['1', '1'])
+})
+
+it('gives a program the parts of a URL, which it cannot find itself', () => {
+  const parts = (url: string) => {
+    const plan = measurements.http.plan(aSlice(1), { from: 'all', url, everyMs: 99, count: 1 })
+    return String(plan.programs[0]?.args?.[0]).split('\n')
+  }
+  expect(parts('https://Example.org/a b?c="d"')).toEqual(
+    expect.arrayContaining([
+      ...['url=https://example.org/a%20b?c=%22d%22', 'scheme=https', 'host=example.org'],
+      ...['port=443', 'authority=example.org', 'target=/a%20b?c=%22d%22'],
+    ]),
+  )
+  expect(parts('http://[fd00::1]:81')).toEqual(
+    expect.arrayContaining(['host=fd00::1', 'port=81', 'authority=[fd00::1]:81', 'target=/']),
+  )
+})
+
+it('asks the DNS server at an address, on a sliver, or the one of each sliver', () => {
+  const server = (which?: string) => {
+    const given = which === undefined ? {} : { server: which }
+    const options = { from: 'n1', domain: 'a.lab', everyMs: 99, count: 1, ...given }
+    const plan = measurements.dns.plan(aSlice(2), options)
+    return /^server=(.*)$/mu.exec(String(plan.programs[0]?.args?.[0]))?.[1]
+  }
+  expect(['192.0.2.1', 'fd00::1', 'n2'].map(server)).toEqual([
+    '192.0.2.1',
+    'fd00::1',
+    'fd77:0:0:2::1',
+  ])
+  expect(server()).toBe('')
 })
