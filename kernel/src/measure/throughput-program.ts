@@ -2,8 +2,8 @@ import { prober } from './prober.ts'
 
 /**
  * The program that measures throughput with iperf3, pair after pair. All slivers compute the same table of tests: pair K begins K slots after the run was made, which its id tells, plus a lead.
- * So nobody has to reach anybody but the two ends of a test, and a sliver that is away costs its own tests alone. Slots are told by the clocks of nodes: a slot is as much longer
- * than its test as these may differ.
+ * So nobody has to reach anybody but the two ends of a test, and a sliver that is away costs its own tests alone. Slots are told by the server's time, as the agent has found it out: the kernel's monotonic clock, which nobody
+ * sets, and what the agent says to add to it. A slot is longer than its test, by twice what that may be wrong. A sliver that does not know the time well enough does not test, so no two tests meet.
  *
  * Settings: `test_s`, `slot_s` (0: all at once), `gap_s`, `lead_s`, `protocol`, `bits_per_second` (0: as much as TCP can), lines `from` and `to` of slivers.
  *
@@ -17,6 +17,12 @@ my ($year, $month, $day, $hour, $minute, $second) = $made =~ /(\d{4})(\d\d)(\d\d
 $ENV{TZ} = 'UTC';
 POSIX::tzset();
 my $first = POSIX::mktime($second, $minute, $hour, $day, $month - 1, $year - 1900) + $lead;
+# Without a variable, the node knows nothing of the server's time. Source: the contract's README.
+my ($offset, $error) = @ENV{qw(COMMUNITY_LAB_MONOTONIC_OFFSET_S COMMUNITY_LAB_CLOCK_ERROR_S)};
+my $prepared = now(1);
+sub server_time { return defined $offset ? now(1) / 1e9 + $offset : now(0) / 1e9 }
+# How far it may be wrong now: clocks drift by 15 millionths at most.
+sub time_error { return defined $offset ? ($error // 0) + 15e-6 * (60 + (now(1) - $prepared) / 1e9) : undef }
 my (@from, @to);
 for (@lines) {
   my ($what, $id, $name, $host) = @$_;
@@ -43,7 +49,7 @@ for my $from (@from) {
 my (%children, $failed);
 for my $event (@events) {
   until ($stop) {
-    my $left = $event->{at} - now(0) / 1e9;
+    my $left = $event->{at} - server_time();
     last if $left <= 0;
     select(undef, undef, undef, $left > 1 ? 1 : $left);
     reap();
@@ -75,7 +81,10 @@ sub serve {
 }
 sub measure {
   my ($event) = @_;
-  my ($peer, $result, $late) = ($event->{peer}, undef, now(0) / 1e9 - $event->{begin});
+  my ($peer, $result, $late, $wrong) = ($event->{peer}, undef, server_time() - $event->{begin}, time_error());
+  # Tests at the same time need no exact time, only those of which one follows another.
+  return fail($event, "the node does not know the server's time, by which tests take turns") if $slot > 0 && !defined $wrong;
+  return fail($event, sprintf("the node knows the server's time, by which tests take turns, to %.1f s only", $wrong)) if $slot > 0 && $wrong > $gap / 2;
   return fail($event, 'this sliver was not there when its turn came') if $slot > 0 && $late > $gap / 2;
   my @words = ($iperf, '-J', '-6', '-c', $peer->{address}, '-p', $event->{port}, '-t', $test, '-i', 1, '--connect-timeout', 1000);
   push(@words, '-u', '-l', 1200) if $option{protocol} eq 'udp';

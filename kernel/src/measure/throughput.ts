@@ -28,7 +28,7 @@ export interface ThroughputOptions extends MeasureOptions, EndsOptions {
   readonly parallel?: boolean
 }
 
-/** How much longer a slot is than its test, and how long all slivers have to begin, in seconds. Clocks of nodes may differ by a half of the first. */
+/** How much longer a slot is than its test, and how long all slivers have to begin, in seconds. What a node knows of the server's time may be wrong by a half of the first. */
 const gapS = 4
 const leadS = 6
 /** The longest time of all tests together, in milliseconds: a day. */

@@ -15,6 +15,10 @@ export interface EndProgram {
   readonly settings?: string
   /** The sliver that it takes itself for. */
   readonly sliver: string
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Its monotonic clock is ahead by so many seconds. */
+  readonly monotonicAheadS?: number
   /** It is ended when those have ended that are not in the background. */
   readonly background?: boolean
 }
@@ -60,15 +64,20 @@ export async function runOnLink(programs: readonly EndProgram[], before = ''): P
   const dir = await mkdtemp(path.join(tmpdir(), 'link-'))
   try {
     const lines = await Promise.all(
-      programs.map(async ({ at, script, settings = '', sliver, background = false }, index) => {
-        const file = path.join(dir, `program-${index}`)
-        await writeFile(file, script, { mode: 0o755 })
-        await writeFile(`${file}.settings`, settings)
-        const enter = at === 'b' ? 'nsenter -t $b -n ' : ''
-        const env = `COMMUNITY_LAB_SLIVER=${sliver} COMMUNITY_LAB_MEASURE=${dir}/rows-${at}-${index}`
-        const run = `${enter}env ${env} sh -c 'cd ${dir} && exec ${file} "$(cat ${file}.settings)"'`
-        return background ? `${run} & backs="$backs $!"` : `${run} & fronts="$fronts $!"`
-      }),
+      programs.map(
+        async ({ at, script, settings = '', sliver, background = false, ...more }, index) => {
+          const file = path.join(dir, `program-${index}`)
+          await writeFile(file, script, { mode: 0o755 })
+          await writeFile(`${file}.settings`, settings)
+          const enter = at === 'b' ? 'nsenter -t $b -n ' : ''
+          const further = Object.entries(more.env ?? {}).map(([name, value]) => ` ${name}=${value}`)
+          const env = `COMMUNITY_LAB_SLIVER=${sliver} COMMUNITY_LAB_MEASURE=${dir}/rows-${at}-${index}${further.join('')}`
+          const ahead = more.monotonicAheadS
+          const clock = ahead === undefined ? '' : `unshare --time --fork --monotonic ${ahead} `
+          const run = `${enter}${clock}env ${env} sh -c 'cd ${dir} && exec ${file} "$(cat ${file}.settings)"'`
+          return background ? `${run} & backs="$backs $!"` : `${run} & fronts="$fronts $!"`
+        },
+      ),
     )
     const text = `${wire}${before}\n${lines.join('\n')}\ncode=0\nfor pid in $fronts; do wait $pid || code=$?; done\nexit $code\n`
     const args = ['--user', '--map-root-user', '--net', 'sh', '-c', text]

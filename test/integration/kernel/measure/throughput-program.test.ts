@@ -1,7 +1,17 @@
+import { uptime } from 'node:os'
 import { expect, it } from 'vitest'
 import { settings } from '../../../../kernel/src/measure/prober.ts'
 import { throughputProgram } from '../../../../kernel/src/measure/throughput-program.ts'
 import { dropFourth, rowsOf, runId, runOnLink, type EndProgram } from './link.ts'
+
+/** What an agent tells a program of its clocks, of which the monotonic one is ahead. */
+function clock(aheadS = 0): Readonly<Record<string, string>> {
+  const offsetS = Date.now() / 1000 - uptime() - aheadS
+  return {
+    COMMUNITY_LAB_MONOTONIC_OFFSET_S: offsetS.toFixed(6),
+    COMMUNITY_LAB_CLOCK_ERROR_S: '0.02',
+  }
+}
 
 /** When the run of {@link runId} was made. */
 const made = Date.UTC(2026, 4, 4, 12) / 1000
@@ -17,6 +27,7 @@ function program(at: 'a' | 'b', more: Readonly<Record<string, string | number>>)
   return {
     at,
     sliver: at === 'a' ? '1@1' : '1@2',
+    env: clock(),
     script: throughputProgram,
     settings: settings({ ...options, ...both, ...more }, [
       ['from', '1@1', 'n1', 'fd00::a'],
@@ -54,10 +65,22 @@ it('measures what TCP gets through a link, for each second and in all', async ()
   expect(rowsOf(result, 'tool')).toMatchObject([{ tool: 'iperf3' }, { tool: 'iperf3' }])
 })
 
-it('has a row of a test that failed, which says why', async () => {
-  const result = await runOnLink([program('a', { gap_s: 1 })])
+it('takes turns by the time of the server, whatever the clocks of the slivers say', async () => {
+  const both = { protocol: 'udp', bits_per_second: 1e6, test_s: 1 }
+  const ahead = { monotonicAheadS: 1000, env: clock(1000) }
+  const result = await runOnLink([{ ...program('b', both), ...ahead }, program('a', both)])
+  expect(result).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(rowsOf(result, 'throughput_test')).toMatchObject([{ peer: 'n2', protocol: 'udp' }])
+})
+
+it('has a row of a test that failed, which says why, and tests nothing where the time is not known well enough to take turns', async () => {
+  const none = { ...program('a', {}), env: {} }
+  const bad = { ...program('a', {}), env: { ...clock(), COMMUNITY_LAB_CLOCK_ERROR_S: '3' } }
+  const result = await runOnLink([program('a', { gap_s: 1 }), none, bad])
   expect(result.exitCode).toBe(1)
   expect(rowsOf(result, 'throughput_test')).toMatchObject([
     { peer: 'n2', error: expect.stringContaining('unable to connect') as unknown },
+    { error: "the node does not know the server's time, by which tests take turns" },
+    { error: "the node knows the server's time, by which tests take turns, to 3.0 s only" },
   ])
 })
