@@ -219,6 +219,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   await app.register(telemetryPlugin, {
     dir: join(dataDir, 'telemetry'),
     minFreeMiB: configuration.minFreeMiB,
+    keep: configuration.keep,
   })
   if (configuration.otlp !== null) await exportSamples(app, configuration.otlp, dataDir)
   await app.register(streamPlugin, { offlineAfterMs: offlineAfterS * 1000 })

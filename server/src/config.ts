@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { LabError, nearestName } from '@community-lab/contract'
+import type { Keep } from './telemetry/domain/sealing.ts'
 import { parseSender, parseSmtpUrl, type SmtpSettings } from './mail/settings.ts'
 
 /** The server's settings, read once. */
@@ -27,6 +28,8 @@ export interface ServerConfiguration {
   readonly offlineAfterS: number
   /** With less free space on the disk of the data folder no samples are accepted, in MiB. */
   readonly minFreeMiB: number
+  /** How much of the samples is kept, of each slice and of what nodes measure of themselves. */
+  readonly keep: Keep
   /** The SMTP server for e-mail; null: none is sent. */
   readonly smtp: SmtpSettings | null
   /** Whether samples are sent to the collector that OpenTelemetry's variables name, and of which scopes; null: none is named. */
@@ -51,6 +54,11 @@ const meanings = {
   ORIGINS: 'origins of web pages that may change things, separated by commas',
   OFFLINE_AFTER_S: 'after how many seconds without contact a node is offline',
   MIN_FREE_MIB: 'with less free on the disk of its data no samples are taken, in MiB',
+  KEEP_SLICE_DAYS: 'for how many days the samples of a slice are kept',
+  KEEP_SLICE_GIB: 'how much is kept of the samples of a slice, in GiB; the oldest go first',
+  KEEP_NODE_DAYS: 'for how many days what nodes measure of themselves is kept in the store',
+  KEEP_NODE_GIB:
+    'how much is kept of what nodes measure of themselves, in GiB; the oldest go first',
   SMTP_URL: 'the SMTP server that takes e-mail, smtps://user:password@mail.example',
   SMTP_FROM: 'the sender of e-mail, Testbed <testbed@mail.example>',
   OTLP_SCOPES:
@@ -58,6 +66,9 @@ const meanings = {
   LOG_LEVEL: 'fatal, error, warn, info, debug or trace',
 } as const
 type Setting = keyof typeof meanings
+/** The most that can be kept: 100 years, and a million GiB. */
+const maxKeepDays = 36_500
+const maxKeepGiB = 1_000_000
 const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
 /**
@@ -139,6 +150,12 @@ export function readServerConfiguration(
     origins,
     offlineAfterS: integer('OFFLINE_AFTER_S', 30, 86_400),
     minFreeMiB: integer('MIN_FREE_MIB', 1_024, 1_000_000),
+    keep: {
+      sliceDays: integer('KEEP_SLICE_DAYS', 730, maxKeepDays),
+      sliceBytes: integer('KEEP_SLICE_GIB', 16, maxKeepGiB) * 1024 ** 3,
+      nodeDays: integer('KEEP_NODE_DAYS', 730, maxKeepDays),
+      nodeBytes: integer('KEEP_NODE_GIB', 64, maxKeepGiB) * 1024 ** 3,
+    },
     smtp,
     otlp,
     logLevel,

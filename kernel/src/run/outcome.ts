@@ -1,6 +1,8 @@
 import { LabError, type Run as RunObject, type RunPart } from '@community-lab/contract'
+import { formatTime } from '../display/time.ts'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import { describeRejections, type PartLosses, type Rejection } from './losses.ts'
+import type { RemovedRows } from './removed-rows.ts'
 import type { Silences } from './silence.ts'
 
 /** Why a run has ended on a sliver: see {@link Outcome}. Written out, because the types of cells load no schemas. */
@@ -47,6 +49,8 @@ export interface Outcome {
 export type Outcomes = Shown<Outcome> & {
   /** It has ended on every sliver by itself with exit code 0, and no line was rejected or dropped. */
   readonly ok: boolean
+  /** Rows that the server has removed since the run began, because the slice keeps no more: those of this run may be among them. Only `done()` knows it; otherwise empty. */
+  readonly removed: readonly RemovedRows[]
   /** Return these outcomes if it has ended on every sliver by itself with exit code 0. @throws {@link LabError} LAB_RUN_UNFINISHED, LAB_RUN_CUT_OFF, LAB_RUN_FAILED. */
   orThrow(): Outcomes
 }
@@ -61,6 +65,8 @@ export interface Known {
   readonly silences?: Silences
   /** The lost lines of each sliver; null: not known. */
   readonly losses?: ReadonlyMap<string, PartLosses> | null
+  /** What the server has removed since the run began. */
+  readonly removed?: readonly RemovedRows[]
   /** How long the caller has waited, in milliseconds. */
   readonly waitedMs?: number
 }
@@ -85,6 +91,7 @@ export function describeParts(known: Known): Outcomes {
   const shown = asTable(outcomes, () => outcomeColumns(outcomes))
   const described = Object.defineProperties(shown, {
     ok: { value: outcomes.every(isOk) },
+    removed: { value: known.removed ?? [] },
     orThrow: {
       value: () => {
         requireEnded(known, outcomes)
@@ -217,6 +224,15 @@ export function describeProblems(outcome: Outcome): string[] {
         ]),
     ...((dropped ?? 0) === 0 ? [] : [`${dropped} lines of ${node} were lost, a buffer was full`]),
   ]
+}
+
+/** Tell what the server has removed. */
+export function describeRemoved(removed: readonly RemovedRows[]): string[] {
+  if (removed.length === 0) return []
+  const what = removed.map(
+    ({ name, rows, until }) => `${rows} of ${name} up to ${formatTime(until)}`,
+  )
+  return [`the server has removed rows, because it keeps no more of the slice: ${what.join(', ')}`]
 }
 
 function toDate(time: string | null): Date | null {

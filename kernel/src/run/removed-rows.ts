@@ -5,6 +5,37 @@ import type { Session } from '../session.ts'
 /** Rows of an hour that is not over are never removed, in milliseconds. */
 const neverWithinMs = 3_600_000
 
+/** Rows of a measurement that the server has removed because the slice keeps no more. */
+export interface RemovedRows {
+  /** The measurement. */
+  readonly name: string
+  /** How many, of all runs of the slice. */
+  readonly rows: number
+  /** The latest of their times. */
+  readonly until: Date
+}
+
+/**
+ * List what the server has removed of a scope from a time on: rows of a run that began then may be among it. The measurements with the most rows come first. For a run that has just begun,
+ * nothing is asked.
+ */
+export async function readRemoved(
+  { http }: Pick<Session, 'http'>,
+  options: { readonly scope: string; readonly from: Date; readonly signal: AbortSignal },
+): Promise<readonly RemovedRows[]> {
+  const { scope, from, signal } = options
+  if (Date.now() - from.getTime() < neverWithinMs) return []
+  const list = await http.ask(Type.Array(Measurement), routes.measurements, { signal })
+  return list
+    .flatMap(({ scope: of, name, removed }): RemovedRows[] => {
+      const last = removed?.last_time ?? null
+      if (of !== scope || removed === undefined || last === null) return []
+      return [{ name, rows: removed.rows, until: new Date(last) }]
+    })
+    .filter(({ until }) => until >= from)
+    .sort((one, other) => other.rows - one.rows)
+}
+
 /** Which rows to look for. */
 export interface RemovedSelection {
   readonly scope: string

@@ -1,3 +1,4 @@
+import { LabError } from '@community-lab/contract'
 import { orAborted, anySignal, timeoutSignal } from '../wait/signal.ts'
 import type { Session } from '../session.ts'
 import type { SampleDatabase } from './database.ts'
@@ -5,6 +6,7 @@ import { lossesOf, readLosses, type PartLosses } from './losses.ts'
 import { describeParts, type Outcomes } from './outcome.ts'
 import { createProgress, showProblems } from './progress.ts'
 import type { RunState } from './run-state.ts'
+import { readRemoved, type RemovedRows } from './removed-rows.ts'
 import { defaultPatience, watchSilence, type Patience, type Silences } from './silence.ts'
 
 /** Options of {@link waitForRun}. */
@@ -55,9 +57,25 @@ export async function waitForRun(
   progress.end(now())
   const waitedMs = timeoutMs ?? Math.round(performance.now() - began)
   const losses = await orAborted(readPartLosses(state, database, now()), caller)
-  const outcomes = describeParts({ ...state.known(), silences, losses, waitedMs })
+  const removed = await orAborted(readRemovedSince(session, state, caller), caller)
+  const outcomes = describeParts({ ...state.known(), silences, losses, removed, waitedMs })
   showProblems(name, outcomes)
   return outcomes
+}
+
+/** Read what the server has removed since the run began; empty when it cannot be reached. */
+async function readRemovedSince(
+  session: Session,
+  { scope, object }: RunState,
+  signal: AbortSignal,
+): Promise<readonly RemovedRows[]> {
+  try {
+    const from = new Date(object.created_on)
+    return await readRemoved(session, { scope, from, signal })
+  } catch (error) {
+    if (LabError.is(error)) return []
+    throw error
+  }
 }
 
 /** Read the lost lines of each sliver; null when the server cannot be reached. */

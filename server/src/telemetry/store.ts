@@ -135,7 +135,8 @@ export async function createTelemetryStore(
       ...options.bounds,
     },
     keep: {
-      ...{ sliceBytes: 16 * 1024 ** 3, nodeBytes: 64 * 1024 ** 3, days: 730 },
+      ...{ sliceBytes: 16 * 1024 ** 3, sliceDays: 730 },
+      ...{ nodeBytes: 64 * 1024 ** 3, nodeDays: 730 },
       ...options.keep,
     },
     compactEveryMs: options.compactEveryMs === undefined ? 5 * 60_000 : options.compactEveryMs,

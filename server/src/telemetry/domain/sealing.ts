@@ -49,14 +49,14 @@ export interface HotHour {
   readonly lastLanded: number
 }
 
-/** How much a scope keeps. */
+/** How much a scope keeps. Rows are removed when the last row of their file is older than so many days, and the oldest when the scope has more than so many bytes. */
 export interface Keep {
   /** The most bytes of sealed files of a slice. */
   readonly sliceBytes: number
+  readonly sliceDays: number
   /** The most bytes of sealed files of what nodes measure of themselves. */
   readonly nodeBytes: number
-  /** Rows are removed when the last row of their file is older than this. */
-  readonly days: number
+  readonly nodeDays: number
 }
 
 export const hourUs = 3_600_000_000
@@ -86,10 +86,11 @@ export function periodOf(timeUs: number, nowUs: number): Period {
   return { kind: 'hour', startUs, endUs: startUs + hourUs }
 }
 
-/** Return the whole hours that are near enough to the present for files of their own. */
+/** Return the time that is near enough to the present for files of its own: from the beginning of a day to the end of an hour. */
 export function nearPeriod(nowUs: number): { readonly startUs: number; readonly endUs: number } {
   const hour = Math.floor(nowUs / hourUs) * hourUs
-  return { startUs: Math.max(0, hour - longAgoUs), endUs: hour + dayUs }
+  const startUs = Math.max(0, Math.floor((hour - longAgoUs) / dayUs) * dayUs)
+  return { startUs, endUs: hour + dayUs }
 }
 
 /** Tell whether an hour is over, so that its rows may be sealed. One in the future is, too: a wrong clock must not keep rows in the database for ever. */
@@ -134,6 +135,12 @@ export function planMerges(all: readonly SealedFile[], nowUs: number): readonly 
 /** Why a file is removed. */
 export type RemovalReason = 'age' | 'bytes'
 
+/** A file that is to be removed. */
+export interface Removal {
+  readonly file: SealedFile
+  readonly reason: RemovalReason
+}
+
 /**
  * Return which files of one scope are to be removed: those that are too old, and then the oldest until the rest is within the bytes. Files that cannot be read
  * count, because they take room.
@@ -141,10 +148,10 @@ export type RemovalReason = 'age' | 'bytes'
 export function planRemovals(
   files: readonly SealedFile[],
   { days, bytes, nowUs }: { readonly days: number; readonly bytes: number; readonly nowUs: number },
-): readonly { readonly file: SealedFile; readonly reason: RemovalReason }[] {
+): readonly Removal[] {
   const oldestFirst = [...files].sort((one, other) => one.lastUs - other.lastUs)
   let left = files.reduce((sum, file) => sum + file.bytes, 0)
-  const removals: { file: SealedFile; reason: RemovalReason }[] = []
+  const removals: Removal[] = []
   for (const file of oldestFirst) {
     const isOld = file.lastUs < nowUs - days * dayUs
     if (!isOld && left <= bytes) continue

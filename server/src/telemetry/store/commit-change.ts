@@ -1,10 +1,12 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { changeStatements, type SealedChange, type SealedFiles } from './sealed-files.ts'
 
-/** Rows that leave the database with a change of the manifest: the statement that deletes them, and how many there must be. */
-export interface LeavingRows {
-  readonly sql: string
-  readonly rows: number
+/** What else is in the transaction of a change of the manifest. */
+export interface ChangedRows {
+  /** Rows that leave the database: the statement that deletes them, and how many there must be. */
+  readonly leaving?: { readonly sql: string; readonly rows: number }
+  /** Statements that tell of rows that are removed. */
+  readonly told?: readonly string[]
 }
 
 /**
@@ -14,12 +16,12 @@ export interface LeavingRows {
 export async function commitChange(
   { writing, files }: { readonly writing: DuckDBConnection; readonly files: SealedFiles },
   change: SealedChange,
-  leaving?: LeavingRows,
+  { leaving, told = [] }: ChangedRows = {},
 ): Promise<boolean> {
   files.announce(change.added)
   await writing.run('begin')
   try {
-    for (const statement of changeStatements(change)) await writing.run(statement)
+    for (const statement of [...changeStatements(change), ...told]) await writing.run(statement)
     if (leaving !== undefined) {
       const { rowsChanged } = await writing.run(leaving.sql)
       if (rowsChanged !== leaving.rows) {

@@ -3,14 +3,13 @@ import { rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createQueue, messageOf } from '@community-lab/contract/samples'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { maybeSliceOf, measurementKey, nodeScope, quoteText, tableOf } from '../domain/name.ts'
+import { measurementKey, quoteText, tableOf } from '../domain/name.ts'
 import {
   hourUs,
   isOver,
   nearPeriod,
   periodOf,
   planMerges,
-  planRemovals,
   type HotHour,
   type Merge,
   type Period,
@@ -25,6 +24,7 @@ import type { Ingest } from './ingest.ts'
 import type { CompactionReport, StoreSettings } from './protocol.ts'
 import { allOf, columnsOf, parquetInteger, sealedRows, selectColumns } from './relation.ts'
 import { commitChange } from './commit-change.ts'
+import { removeOldRows, type RemovalContext } from './removals.ts'
 import { sealedDir, type SealedFiles } from './sealed-files.ts'
 
 /** Moves rows of hours that are over from the database to sealed files, merges files, and removes the oldest ones of a scope that has too many. */
@@ -43,8 +43,8 @@ export interface CompactionContext {
   readonly writer: FileWriter
   /** A connection of its own for reading. */
   readonly connection: DuckDBConnection
-  /** Called with the measurements whose rows were removed. */
-  onRemoved(measurements: readonly string[]): void
+  /** See {@link RemovalContext}. */
+  readonly onRemoved: RemovalContext['onRemoved']
 }
 
 /** The most rows of one file that is sealed: removing a million rows delays commits by a tenth of a second. */
@@ -82,7 +82,12 @@ export function createCompaction(context: CompactionContext): Compaction {
       }
     }
     // Removing comes first: it makes room.
-    await attempt('remove old files', async () => void (report.removed += await removeAll(nowUs)))
+    await attempt('remove old files', async () => {
+      report.removed += await removeOldRows(
+        { keep: settings.keep, ingest, files, onRemoved },
+        nowUs,
+      )
+    })
     const { bavail, bsize } = await statfs(settings.dir)
     if (bavail * bsize >= settings.compactFreeBytes)
       for (const table of [...ingest.catalog.tables.values()]) {
@@ -194,7 +199,7 @@ export function createCompaction(context: CompactionContext): Compaction {
         if (now === undefined || JSON.stringify(columnsOf(now)) !== layout) return false
         const change = { added: [file], retired: [], isRemoval: false }
         const leaving = { sql: `delete from ${tableOf(table)} where ${part}`, rows: file.rows }
-        return commitChange({ writing, files }, change, leaving)
+        return commitChange({ writing, files }, change, { leaving })
       })
       if (isDone) return file.rows
       await rm(join(dir, file.file), { force: true })
@@ -230,27 +235,6 @@ export function createCompaction(context: CompactionContext): Compaction {
       }))
     if (!isDone && added !== null) await rm(join(dir, added.file), { force: true })
     return isDone
-  }
-
-  async function removeAll(nowUs: number): Promise<number> {
-    const { sliceBytes, nodeBytes, days } = settings.keep
-    const byScope = new Map<string, SealedFile[]>()
-    for (const file of files.all()) {
-      const of = byScope.get(file.scope) ?? []
-      byScope.set(file.scope, of)
-      of.push(file)
-    }
-    let removed = 0
-    for (const [scope, of] of byScope) {
-      const bytes = scope === nodeScope || maybeSliceOf(scope) === null ? nodeBytes : sliceBytes
-      const retired = planRemovals(of, { days, bytes, nowUs }).map(({ file }) => file)
-      if (retired.length === 0) continue
-      const change = { added: [], retired, isRemoval: true }
-      await ingest.exclusive((writing) => commitChange({ writing, files }, change))
-      removed += retired.length
-      onRemoved([...new Set(retired.map((file) => measurementKey(file.scope, file.name)))])
-    }
-    return removed
   }
 
   const enqueue = createQueue()

@@ -92,11 +92,12 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
   })
   const compaction = createCompaction({
     ...{ settings, ingest, files, writer, connection: database.compacting },
-    onRemoved(measurements) {
+    onRemoved(measurements, tells) {
       for (const key of measurements) {
         const table = ingest.catalog.tables.get(key)
         if (table !== undefined) table.extent = null
       }
+      post({ kind: 'landed', measurements: [tells] })
     },
   })
   const timer = startCompacting(compaction, onTrouble)

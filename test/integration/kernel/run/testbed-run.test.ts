@@ -155,7 +155,12 @@ describe('a run of the testbed', () => {
       world.removed.set(name, '2026-05-05T00:00:00Z')
     try {
       const run = await lab.runs.get('old')
-      expect((await run.done()).map(({ isComplete }) => isComplete)).toEqual([true])
+      const outcomes = await run.done()
+      expect(outcomes.map(({ isComplete }) => isComplete)).toEqual([true])
+      expect(outcomes.removed.map(({ name }) => name).sort()).toEqual([
+        runEndMeasurement,
+        runOutputMeasurement,
+      ])
       expect(await run.output()).toMatchObject([{ text: '', isWhole: false }])
     } finally {
       world.removed.clear()

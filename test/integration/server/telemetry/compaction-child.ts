@@ -12,7 +12,7 @@ const [dir = '', atMs = '', step = ''] = process.argv.slice(2)
 const settings: StoreSettings = {
   ...{ dir, memoryMiB: 64, exportWithinMs: 1_000, compactEveryMs: null, compactFreeBytes: 0 },
   quota: { rowsPerHour: 1e9, bytesPerHour: 1e12 },
-  keep: { sliceBytes: 1e12, nodeBytes: 1e12, days: 730 },
+  keep: { sliceBytes: 1e12, nodeBytes: 1e12, sliceDays: 730, nodeDays: 730 },
   bounds: {
     ...{ measurementsPerScope: 256, undeclaredPerNode: 16, fieldsPerMeasurement: 256 },
     ...{ fieldsPerNode: 32, sliceFieldsPerNode: 128 },

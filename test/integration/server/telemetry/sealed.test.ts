@@ -286,9 +286,9 @@ describe('a sealed file', () => {
     expect(troubles).toEqual([expect.stringContaining('has another content than was written')])
   })
 
-  it('goes when its slice has more than it may keep, or it is too old, and the list tells how many rows', async () => {
+  it('goes when its slice has more than it may keep, or it is too old, and the list and a row of dropped tell how many rows', async () => {
     await using folder = await makeFolder()
-    const keep = { sliceBytes: 30_000, nodeBytes: 1e9, days: 30 }
+    const keep = { sliceBytes: 30_000, nodeBytes: 1e9, sliceDays: 30 }
     await using store = await openStore(folder.dir, { keep })
     const text = () => ({ text: randomText(200) })
     await store.append(fromNode(minutes(1, { at: day, count: 240, fields: text })))
@@ -304,7 +304,8 @@ describe('a sealed file', () => {
     expect(left.map((row) => row['seq'])).toEqual(
       Array.from({ length: 240 - 60 * removed }, (_, at) => 60 * removed + 1 + at),
     )
-    const [of1, of2] = await store.list()
+    const [of1, of2, dropped] = await store.list()
+    expect(dropped).toMatchObject({ scope: 'slice-1', name: 'dropped', rows: 1 })
     const last = new Date(day + removed * hourMs - 60_000).toISOString()
     expect(of1).toMatchObject({
       rows: left.length,
@@ -313,7 +314,26 @@ describe('a sealed file', () => {
     expect(of2).toMatchObject({ rows: 240 })
     expect(of2?.removed).toBeUndefined()
     await store.compact(day + 40 * 24 * hourMs)
-    expect((await store.list()).map(({ rows }) => rows)).toEqual([0, 0])
-    expect(await sealedFiles(folder.dir)).toEqual([])
+    expect((await store.list()).filter(({ name }) => name === 'rtt')).toMatchObject([
+      { rows: 0 },
+      { rows: 0 },
+    ])
+    const told = await readAll(store, 'dropped', 'slice-1')
+    expect(told).toMatchObject([
+      {
+        ...{ lines: 60 * removed, node: 'server', sliver: null },
+        reason: `removed by the server: rtt from ${new Date(day).toISOString()} to ${last}; no more than 30000 bytes are kept, and the oldest go first`,
+      },
+      {
+        lines: 240 - 60 * removed,
+        reason: expect.stringContaining('rows are kept for 30 days') as string,
+      },
+    ])
+    expect(await readAll(store, 'dropped', 'slice-2')).toHaveLength(1)
+    const landed = told.map((row) => Number(row['landed']))
+    // Rows that come later have greater numbers, so who follows the rows misses none.
+    await store.append(fromNode([...minutes(481, { at: day, count: 1 })]))
+    const [after] = await readRtt(store)
+    expect(Number(after?.['landed'])).toBeGreaterThan(Math.max(...landed))
   })
 })

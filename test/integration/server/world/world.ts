@@ -114,6 +114,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       origins,
       offlineAfterS,
       minFreeMiB: 1,
+      keep: { sliceBytes: 1e12, sliceDays: 730, nodeBytes: 1e12, nodeDays: 730 },
       otlp: null,
       logLevel: 'trace',
       databaseUrl,
