@@ -1,3 +1,4 @@
+import { measureAgent } from './agent.ts'
 import { measureExec } from './exec.ts'
 import { measureFanout } from './fanout.ts'
 import { measureIdle } from './idle.ts'
@@ -11,6 +12,7 @@ import { measureStart } from './start.ts'
 import { measureTurnaround } from './turnaround.ts'
 
 const benches: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
+  agent: measureAgent,
   start: measureStart,
   turnaround: measureTurnaround,
   exec: measureExec,
