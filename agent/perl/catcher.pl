@@ -34,7 +34,7 @@ use Catcher::Stream qw(catch empty finish is_fifo_open open_stream);
 # each second.
 #
 # A sliver may write a number of bytes per second, and after a pause a larger number at once. Bytes that come faster are discarded as whole lines, and the lines
-# are counted. They are moved into the file 'lost' first, where the next catcher finds them after a kill. The catcher sleeps three times as long as it
+# are counted. They are moved into the file 'lost' first, where the next catcher finds them after a kill. The catcher sleeps seven times as long as it
 # works, so a faster writer has to wait.
 #
 # On a full disk only a part of a write succeeds. The missing part is then written before anything else, so the index has only complete entries, and no line is
@@ -42,7 +42,11 @@ use Catcher::Stream qw(catch empty finish is_fifo_open open_stream);
 # whether they are complete. The agent replaces 'wanted', so it is always complete.
 
 configure(@ARGV);
+# How long the catcher rests after each round: so many times as long as that took, and at least so many microseconds.
+my ($rest_factor, $rest_us) = (7, 1000);
 my ($stop, $is_answered, $did_tasks_us, %streams, %ended) = (0, 0, 0);
+# The bits of select(2) for everything that is read.
+my $all_readable;
 sysopen(my $lock, "$dir/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\n";
 flock($lock, LOCK_EX | LOCK_NB) or exit 3;
 write_text($lock, "$$\n");
@@ -85,6 +89,7 @@ sub log_failure {
 # Execute the tasks of the list, and answer. When a task has failed, or the answer could not be written because the disk is full, all of this is repeated.
 sub do_tasks {
   read_steady();
+  $all_readable = undef;
   $did_tasks_us = monotonic_us();
   $is_answered = 0;
   my ($serial, @tasks) = read_wanted() or return;
@@ -113,8 +118,11 @@ print "ready\n";
 open(STDOUT, '>', '/dev/null') or die "/dev/null: $!\n";
 until ($stop) {
   exit 0 if !%streams && $is_answered;
-  my $readable = '';
-  vec($readable, fileno($_), 1) = 1 for $wake, map { $_->{in} } values %streams;
+  if (!defined $all_readable) {
+    $all_readable = '';
+    vec($all_readable, fileno($_), 1) = 1 for $wake, map { $_->{in} } values %streams;
+  }
+  my $readable = $all_readable;
   my $is_owing = !$is_answered || grep { $_->{owed_us} || $_->{dropped} != $_->{dropped_saved} } values %streams;
   my $found = select($readable, undef, undef, $is_owing ? 1 : 60);
   my $began = monotonic_us();
@@ -124,15 +132,15 @@ until ($stop) {
   } elsif (!$is_answered && $began - $did_tasks_us > 1000000) { do_tasks() }
   for my $name (keys %streams) {
     my $stream = $streams{$name};
-    next unless $found > 0 && vec($readable, fileno($stream->{in}), 1) || $is_owing;
-    next if eval { catch($stream); 1 };
+    next unless $found > 0 && vec($readable, $stream->{in_fd}, 1) || $is_owing;
+    next if eval { catch($stream, $began); 1 };
     # Its folder is gone, or its disk fails. The other slivers are not affected, and this one is tried again in a second.
     log_failure($name, $@);
     delete $streams{$name};
-    $is_answered = 0;
+    ($is_answered, $all_readable) = (0, undef);
   }
-  # After a wait of a millisecond, lines that came at nearly the same time are moved together, which is a tenth of the work.
-  my $busy_us = monotonic_us() - $began;
-  select(undef, undef, undef, ($busy_us > 333 ? 3 * $busy_us : 1000) / 1000000);
+  # After a wait, lines that came at nearly the same time are moved together, which is a tenth of the work.
+  my $wait_us = $rest_factor * (monotonic_us() - $began);
+  select(undef, undef, undef, ($wait_us > $rest_us ? $wait_us : $rest_us) / 1000000);
 }
 finish($_) for values %streams;

@@ -7,10 +7,11 @@ use Fcntl;
 use Catcher::Settings qw($clock $dir);
 our @EXPORT_OK = qw(now_us read_steady monotonic_us write_text write_at read_at read_first);
 
+# The kernel writes the time into this memory.
+my $time = "\0" x 16;
+
 sub clock_us {
-  my ($which) = @_;
-  my $time = "\0" x 16;
-  syscall($clock, $which, $time);
+  syscall($clock, $_[0], $time);
   my ($s, $ns) = unpack('l!2', $time);
   return $s * 1000000 + int($ns / 1000);
 }

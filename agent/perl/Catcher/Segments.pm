@@ -28,7 +28,7 @@ sub measure_room {
 sub open_segment {
   my ($stream, $start) = @_;
   sysopen(my $data, "$stream->{dir}/$start.data", O_RDWR | O_CREAT, 0600) or die "data: $!\n";
-  sysopen(my $index, "$stream->{dir}/$start.index", O_RDWR | O_CREAT, 0600) or die "index: $!\n";
+  sysopen(my $index, "$stream->{dir}/$start.index", O_RDWR | O_CREAT | O_APPEND, 0600) or die "index: $!\n";
   @$stream{'start', 'data', 'index'} = ($start, $data, $index);
   $stream->{end} = $start + sysseek($data, 0, 2);
   $stream->{index_bytes} = $entry_bytes * int(sysseek($index, 0, 2) / $entry_bytes);
@@ -37,15 +37,13 @@ sub open_segment {
 
 sub add_to_index {
   my ($stream, $time_us) = @_;
-  my $line = sprintf("%016d %016d\n", $stream->{end}, $time_us);
-  sysseek($stream->{index}, $stream->{index_bytes}, 0);
-  if ((syswrite($stream->{index}, $line) // 0) == $entry_bytes) {
+  if ((syswrite($stream->{index}, sprintf("%016d %016d\n", $stream->{end}, $time_us)) // 0) == $entry_bytes) {
     $stream->{index_bytes} += $entry_bytes;
     $stream->{room} -= $entry_bytes;
     $stream->{owed_us} = 0;
   } else {
     truncate($stream->{index}, $stream->{index_bytes});
-    $stream->{owed_us} = $time_us;
+    ($stream->{owed_us}, $stream->{unchecked}) = ($time_us, 0);
   }
 }
 

@@ -2,6 +2,7 @@ import {
   encodeNumber,
   formatLine,
   maxFields,
+  parseAnyLine,
   parseLine,
   reservedColumns,
 } from '@community-lab/contract'
@@ -129,6 +130,59 @@ describe('a line', () => {
           fields: sample,
         })
       }),
+    )
+  })
+
+  it('is read alike whatever lines came before, by the short way and by all of the rules', () => {
+    const field = fc.constantFrom('a', 'b', 'run', 'peer', 'time', 'x_as_text', 'B', '__proto__')
+    const word = fc.oneof(
+      fc.constantFrom(
+        ...['true', 'false', 'nan', 'INF', 'Infinity', '-inf', 'infinite', 'n3', 'e5', '1e5', '-'],
+        ...[
+          '-0',
+          '0',
+          '007',
+          '5.',
+          '.5',
+          '1.5',
+          '-2.25',
+          '1.2.3',
+          '10.0.0.1',
+          '12ms',
+          '0x1f',
+          '3@7',
+        ],
+        ...['999999999999999', '9007199254740993', `${'9'.repeat(39)}`, `0.${'3'.repeat(60)}`, ''],
+        ...[
+          '"two words"',
+          '"a\\nb"',
+          '"open',
+          '"a"b',
+          '"ü"',
+          '"\u007f"',
+          '"\t"',
+          'ü',
+          'a=b',
+          'a"b',
+        ],
+      ),
+      fc.string({ maxLength: 6 }),
+      fc.double().map(String),
+      fc.maxSafeInteger().map(String),
+    )
+    const pair = fc
+      .tuple(field, fc.constantFrom('=', '=', '=', ''), word)
+      .map((each) => each.join(''))
+    const gap = fc.constantFrom(' ', ' ', ' ', ' ', '  ', '\t', '')
+    const part = fc.tuple(gap, pair).map((each) => each.join(''))
+    const line = fc
+      .tuple(fc.constantFrom('m', 'm', 'n', 'M', ''), fc.array(part, { maxLength: 4 }), gap)
+      .map(([name, parts, end]) => name + parts.join('') + end)
+    fc.assert(
+      fc.property(fc.array(line, { minLength: 1, maxLength: 12 }), (lines) => {
+        for (const each of [...lines, ...lines]) expect(parseLine(each)).toEqual(parseAnyLine(each))
+      }),
+      { numRuns: 1_000 },
     )
   })
 

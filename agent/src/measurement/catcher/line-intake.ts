@@ -1,11 +1,14 @@
-import { runOfLine } from '@community-lab/contract'
+import { maxLineBytes, runOfLine } from '@community-lab/contract'
 import type { IndexEntry } from '../domain/catcher-index.ts'
 import {
+  asciiOf,
   countLines,
   splitLines,
   textOf,
   toSample,
+  toSampleOfText,
   type LineContext,
+  type ReadSample,
 } from '../domain/line-samples.ts'
 import { refill, type Allowance, type Rate } from '../domain/rate.ts'
 import { addRefusal, type Refusal } from '../domain/refusals.ts'
@@ -48,21 +51,45 @@ export function takeIn(
   let linesLeft = maxLines
   let at = 0
   let entriesRead = 0
-  function readLine(line: Uint8Array, timeUs: number): void {
-    const read = toSample(line, context, timeUs)
-    if (read.sample === null) {
-      const text = textOf(line)
-      const refused = { reason: read.reason, run: runOfLine(text), lines: 1, time_us: timeUs }
-      refusals = addRefusal(refusals, { ...refused, line: () => text })
-    } else samples.push(read.sample)
+  const ascii = asciiOf(stream.bytes)
+
+  function take(read: ReadSample, timeUs: number, line: () => Uint8Array): void {
+    linesLeft--
+    if (read.sample !== null) {
+      samples.push(read.sample)
+      return
+    }
+    // Decoded anew: a part of a long text would keep all of it in memory.
+    const text = textOf(line())
+    const refused = { reason: read.reason, run: runOfLine(text), lines: 1, time_us: timeUs }
+    refusals = addRefusal(refusals, { ...refused, line: () => text })
   }
 
-  function readLines(chunk: Uint8Array, timeUs: number, most: number): number {
-    const split = splitLines(rest, chunk, most)
-    for (const line of split.lines) readLine(line, timeUs)
-    linesLeft -= split.lines.length
+  /** Read lines, at most so many, from `at` to before `until`. Returns the number of bytes that were read. */
+  function readLines(until: number, timeUs: number, most: number): number {
+    let read = 0
+    let from = at
+    if (ascii !== null && rest.length === 0)
+      for (; read < most;) {
+        const end = ascii.indexOf('\n', from)
+        // What is not a whole line, or is too long, is split as bytes.
+        if (end < 0 || end >= until || end - from >= maxLineBytes) break
+        if (end > from) {
+          const [first, after] = [from, end]
+          const text = ascii.slice(first, after)
+          take(toSampleOfText(text, context, timeUs), timeUs, () =>
+            stream.bytes.subarray(first, after),
+          )
+          read++
+        }
+        from = end + 1
+      }
+    if (read >= most || from >= until) return from - at
+    const left = stream.bytes.subarray(from, until)
+    const split = splitLines(rest, left, rest.length > 0 ? 1 : most - read)
+    for (const line of split.lines) take(toSample(line, context, timeUs), timeUs, () => line)
     rest = split.rest
-    return split.bytesRead
+    return from + split.bytesRead - at
   }
 
   function refuseLines(chunk: Uint8Array, timeUs: number): number {
@@ -86,7 +113,7 @@ export function takeIn(
       const linesBefore = linesLeft
       at +=
         allowed > 0
-          ? readLines(chunk, timeUs, Math.min(linesLeft, allowed))
+          ? readLines(at + chunk.length, timeUs, Math.min(linesLeft, allowed))
           : refuseLines(chunk, timeUs)
       allowance = { ...allowance, left: allowance.left - (linesBefore - linesLeft) }
     }

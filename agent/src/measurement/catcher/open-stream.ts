@@ -5,7 +5,7 @@ import type { Drainer } from './drainer.ts'
 import { fifoPath, openFifo } from './fifo.ts'
 import { endCatcher, findCatcher } from './process.ts'
 import type { StreamReader } from './stream-reader.ts'
-import { watchFolder } from './watch-folder.ts'
+import { watchFolder, type FolderWatch } from './watch-folder.ts'
 
 /** Options of {@link openStream}. */
 export interface OpenStreamOptions {
@@ -33,8 +33,22 @@ export interface OpenStream {
 export async function openStream(options: OpenStreamOptions): Promise<OpenStream> {
   const { spool, reader, dir, measureDir } = options
   const fifo = await openFifo(measureDir)
-  const drained = options.drainer.add(reader)
-  const watch = watchFolder(dir, () => drained.ask())
+  let watch: FolderWatch | null = null
+  let isClosed = false
+  const drained = options.drainer.add(reader, () => {
+    if (watch !== null || isClosed) return
+    watch = watchFolder(dir, hear)
+    // Something may have come before the folder was watched.
+    drained.ask()
+  })
+
+  /** While lines come, the reader looks for more by itself. An event for each write would cost more than reading what was written. */
+  function hear(): void {
+    watch?.close()
+    watch = null
+    drained.ask()
+  }
+
   const unsubscribe = spool.onTrim(() => drained.ask())
   drained.ask()
   return {
@@ -54,7 +68,8 @@ export async function openStream(options: OpenStreamOptions): Promise<OpenStream
       }
     },
     async close() {
-      watch.close()
+      isClosed = true
+      watch?.close()
       unsubscribe()
       await drained.stop()
       reader.letGo()

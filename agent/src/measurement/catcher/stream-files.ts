@@ -19,7 +19,9 @@ export interface LostLines {
 }
 
 /** The most index entries of one read. */
-const maxEntries = 512
+export const mostEntries = 512
+/** Entries are parsed before anything else is read into this memory. */
+const entriesBuffer = Buffer.alloc(mostEntries * indexEntryBytes)
 
 /** List the beginnings of a folder's segments, in order. */
 export function listStarts(dir: string): readonly number[] {
@@ -37,14 +39,13 @@ export function findEnd(dir: string): number {
 }
 
 /** Read the index entries after a position: as many as cover at most so many bytes, but at least one if there is one. */
-export function readEntries(
+function readEntries(
   dir: string,
   { segment, indexBytes, end }: StreamPlace,
   maxBytes: number,
 ): readonly IndexEntry[] {
-  const buffer = Buffer.alloc(maxEntries * indexEntryBytes)
-  const bytes = readAt(indexPath(dir, segment), buffer, indexBytes)
-  const entries = parseIndex(buffer.toString('latin1', 0, bytes))
+  const bytes = readAt(indexPath(dir, segment), entriesBuffer, indexBytes)
+  const entries = parseIndex(entriesBuffer.toString('latin1', 0, bytes))
   const fitting = entries.filter((entry) => entry.end - end <= maxBytes)
   return fitting.length > 0 ? fitting : entries.slice(0, 1)
 }
@@ -53,7 +54,7 @@ export function readEntries(
  * Make an entry for the bytes of a segment after its last readable entry. The segment must not be written any more. Such bytes exist when the catcher was
  * killed or the index is damaged. The entry's time is that of the segment's last write.
  */
-export function coverUnindexed(
+function coverUnindexed(
   dir: string,
   { segment, end }: StreamPlace,
   maxBytes: number,
@@ -64,9 +65,34 @@ export function coverUnindexed(
   return [{ end: until, timeUs: Math.round(data.mtimeMs * 1000) }]
 }
 
+/** What comes after a position. */
+export interface FoundEntries {
+  readonly entries: readonly IndexEntry[]
+  /** Whether the entries are in the index. */
+  readonly isIndexed: boolean
+  /** The beginning of the next segment, when this one has no further entries in its index. */
+  readonly following?: number | undefined
+}
+
+/** Find what comes after a position: further entries, or, when nobody writes the segment any more, bytes that no entry describes and the next segment. */
+export function findEntries(
+  dir: string,
+  place: StreamPlace,
+  { turnBytes, isLast }: { readonly turnBytes: number; readonly isLast: boolean },
+): FoundEntries {
+  const soon = readEntries(dir, place, turnBytes)
+  if (soon.length > 0) return { entries: soon, isIndexed: true }
+  // List the segments first: a segment with a successor is not written any more.
+  const following = listStarts(dir).find((start) => start > place.segment)
+  const entries = readEntries(dir, place, turnBytes)
+  const isWritten = following === undefined && !isLast
+  if (entries.length > 0 || isWritten) return { following, entries, isIndexed: true }
+  return { following, entries: coverUnindexed(dir, place, turnBytes), isIndexed: false }
+}
+
 /** Read the bytes of a segment from a position on; fewer than requested when the file has fewer. */
 export function readBytes(dir: string, { segment, end }: StreamPlace, bytes: number): Buffer {
-  const buffer = Buffer.alloc(bytes)
+  const buffer = Buffer.allocUnsafe(bytes)
   return buffer.subarray(0, readAt(dataPath(dir, segment), buffer, end - segment))
 }
 

@@ -9,14 +9,14 @@ import type { Spool } from '../spool/spool.ts'
 import { takeIn } from './line-intake.ts'
 import { moveTo, parsePosition, positionAt, type Position } from './position.ts'
 import {
-  coverUnindexed,
   dataPath,
   findEnd,
+  findEntries,
   indexPath,
   listStarts,
+  mostEntries,
   readBytes,
   readDropped,
-  readEntries,
   readRefused,
 } from './stream-files.ts'
 
@@ -37,6 +37,8 @@ export interface StreamReaderOptions extends LineContext {
 export type Turn =
   /** There is more to read now. */
   | 'more'
+  /** Something was read, and nothing else was there. More may come soon. */
+  | 'some'
   /** The spool is full: try again after it was trimmed. */
   | 'full'
   /** Everything is read. */
@@ -68,6 +70,8 @@ export const defaultSampleRate: Rate = { perSecond: 5_000, burst: 50_000 }
 /** The most bytes and lines of one turn, so that a turn takes milliseconds. */
 const turnBytes = 256 * 1024
 const turnLines = 500
+/** How often lost lines are looked for while there is always something to read, in milliseconds. */
+const tellEveryMs = 1_000
 
 /** Make the reader of one catcher's folder. */
 export function createStreamReader(options: StreamReaderOptions): StreamReader {
@@ -76,6 +80,9 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
   /** Whether the spool has the position. A position after lines without samples can be saved later: without it, these lines are only read again. */
   let isSaved = true
   let isLast = false
+  /** Whether there may be segments before the current one. */
+  let hasRead = true
+  let toldMs = Number.NEGATIVE_INFINITY
   const followers = new Set<Follower>()
 
   /** Append samples together with the position after them. */
@@ -101,18 +108,13 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
 
   /** Read the next lines, or go on to the next segment. Returns null when there is nothing to read now. */
   function step(): Turn | null {
-    // List the segments first: a segment with a successor is not written any more.
-    const starts = listStarts(dir)
-    const following = starts.find((start) => start > position.segment)
-    const isWritten = following === undefined && !isLast
-    const indexed = readEntries(dir, position, turnBytes)
-    const entries =
-      indexed.length > 0 || isWritten ? indexed : coverUnindexed(dir, position, turnBytes)
+    const { entries, isIndexed, following } = findEntries(dir, position, { turnBytes, isLast })
     const last = entries.at(-1)
     if (last === undefined) {
       if (following === undefined) return null
       position = { ...position, segment: following, indexBytes: 0, end: following }
       isSaved = false
+      hasRead = true
       return 'more'
     }
     const bytes = readBytes(dir, position, last.end - position.end)
@@ -127,17 +129,18 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     )
     const place = {
       segment: position.segment,
-      indexBytes: position.indexBytes + Math.min(entriesRead, indexed.length) * indexEntryBytes,
+      indexBytes: position.indexBytes + (isIndexed ? entriesRead * indexEntryBytes : 0),
       end: position.end + bytesRead,
     }
     const rejected = tellRefusals(refusals, { source, nowUs: last.timeUs })
     const next = { ...moveTo(position, place, rest), refusals: [...rejected.left] }
-    return take(
-      [...samples, ...rejected.samples],
+    const taken = take(
+      rejected.samples.length === 0 ? samples : [...samples, ...rejected.samples],
       allowance === null ? next : { ...next, allowance },
     )
-      ? 'more'
-      : 'full'
+    if (!taken) return 'full'
+    const isWhole = entriesRead === entries.length && entries.length < mostEntries
+    return isWhole && bytes.length < turnBytes / 2 ? 'some' : 'more'
   }
 
   /** Add the lines that the catcher has dropped or refused since the last look. */
@@ -213,8 +216,11 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
 
   /** Remove the segments before the current one, after what was read from them is synced. */
   async function removeRead(): Promise<void> {
+    if (!hasRead) return
     const read = listStarts(dir).filter((start) => start < position.segment)
-    if (read.length === 0 || !save()) return
+    if (read.length > 0 && !save()) return
+    hasRead = false
+    if (read.length === 0) return
     await spool.sync()
     for (const start of read) {
       // Remove the data last, because segments are found by their data files.
@@ -226,10 +232,14 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
   async function turn(): Promise<Turn> {
     const stepped = step()
     follow()
-    if (stepped !== null) return stepped
+    if (stepped === 'more' || stepped === 'full') return stepped
+    // A program that never rests is told of its lost lines, too.
+    const nowMs = performance.now()
+    if (stepped === 'some' && nowMs - toldMs < tellEveryMs) return stepped
+    toldMs = nowMs
     const outcome = tell()
     await removeRead()
-    return outcome
+    return stepped ?? outcome
   }
 
   return {
@@ -245,7 +255,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     },
     async drainLast() {
       isLast = true
-      while ((await turn()) === 'more') await new Promise((resolve) => setImmediate(resolve))
+      while (/more|some/u.test(await turn())) await new Promise((resolve) => setImmediate(resolve))
       refuseRest()
       save()
     },

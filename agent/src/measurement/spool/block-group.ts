@@ -7,7 +7,7 @@ import {
   writeBlocks,
 } from '@community-lab/contract'
 import type { Sample } from '../sample.ts'
-import { encodePayload } from './frame.ts'
+import { encodePayload, type FrameKey } from './frame.ts'
 import { createShapeLists } from './shape-lists.ts'
 import type { StoredBlock } from './spool.ts'
 
@@ -34,7 +34,11 @@ const noMarks = Buffer.alloc(0)
 const shapeLists = createShapeLists()
 
 /** Encode the frame of one append. */
-export function encodeGroup(firstSeq: number, { samples, marks = {} }: Group): Buffer {
+export function encodeGroup(
+  firstSeq: number,
+  { samples, marks = {} }: Group,
+  key: FrameKey,
+): Buffer {
   const { shapes, blocks } = writeBlocks(samples)
   const marksText = hasAny(marks) ? Buffer.from(JSON.stringify(marks)) : noMarks
   const shapesText = Buffer.from(JSON.stringify(shapes))
@@ -50,7 +54,7 @@ export function encodeGroup(firstSeq: number, { samples, marks = {} }: Group): B
     payload.set(block, at)
     at += block.length
   }
-  return encodePayload(firstSeq, samples.length, payload)
+  return encodePayload(firstSeq, samples.length, { payload, key })
 }
 
 function hasAny(marks: Marks): boolean {

@@ -65,7 +65,9 @@ class FileSpool implements Spool {
   readonly #segmentBytes: number
   readonly #files: SegmentFiles
   readonly #drops: DropCount
-  readonly #reader = new SegmentReader()
+  readonly #reader: SegmentReader
+  /** The key of the frames that are written. */
+  readonly #key: Buffer
   readonly #sync: Throttle
   readonly #appendListeners = new Set<() => void>()
   readonly #trimListeners = new Set<() => void>()
@@ -87,6 +89,8 @@ class FileSpool implements Spool {
     this.#sync = createThrottle(() => this.#runSync(), options.syncGapMs ?? defaultSyncGapMs)
     const found = recoverSpool(dir, options.onProblem ?? (() => undefined))
     this.#files = found.files
+    this.#key = found.key
+    this.#reader = new SegmentReader(found.key)
     this.#generation = found.generation
     this.#id = found.id
     this.#marks = found.marks
@@ -115,7 +119,7 @@ class FileSpool implements Spool {
     const unreported = this.#drops.unreported(this.#marks)
     const all = unreported === null ? samples : [...unreported.samples, ...samples]
     const marks = { ...unreported?.marks, ...options.marks }
-    const frame = encodeGroup(this.#lastSeq + 1, { samples: all, marks })
+    const frame = encodeGroup(this.#lastSeq + 1, { samples: all, marks }, this.#key)
     if (!this.#hasRoom(source, frame.length) || !this.#write(frame, source)) {
       if (options.whenFull !== 'refuse') this.#drops.add(samples)
       return false
@@ -128,7 +132,7 @@ class FileSpool implements Spool {
 
   /** Write marks in a frame of their own. When there is no room for it, begin a new segment instead: its head has all marks and replaces older ones. */
   #appendMarks(marks: Marks): boolean {
-    const frame = encodeGroup(this.#lastSeq + 1, { samples: [], marks })
+    const frame = encodeGroup(this.#lastSeq + 1, { samples: [], marks }, this.#key)
     const { active, bytes } = this.#files
     const begins = this.#hasSamples()
       ? bytes + frame.length > this.#maxBytes - this.#maxBytes / markShare
@@ -154,14 +158,8 @@ class FileSpool implements Spool {
   }
 
   readBlocks(fromSeq: number, maxRecords: number): readonly StoredBlock[] {
-    const { segments } = this.#files
-    const blocks = this.#reader.readBlocks({
-      segments,
-      fromSeq: Math.max(fromSeq, segments[0]?.firstSeq ?? 1),
-      untilSeq: this.#syncedSeq,
-      maxRecords,
-      maxBytes: defaultReadBytes,
-    })
+    const most = { maxRecords, maxBytes: defaultReadBytes }
+    const blocks = this.#reader.readBlocks({ ...this.#range(fromSeq, this.#syncedSeq), ...most })
     const last = blocks.at(-1)
     if (last !== undefined) this.#knownSeq = Math.max(this.#knownSeq, last.firstSeq + last.rows - 1)
     return blocks
@@ -172,9 +170,12 @@ class FileSpool implements Spool {
     untilSeq: number,
     most: { readonly maxRecords: number; readonly maxBytes: number },
   ): SampleRecord[] {
+    return this.#reader.read({ ...this.#range(fromSeq, untilSeq), ...most })
+  }
+
+  #range(fromSeq: number, untilSeq: number) {
     const { segments } = this.#files
-    const first = Math.max(fromSeq, segments[0]?.firstSeq ?? 1)
-    return this.#reader.read({ segments, fromSeq: first, untilSeq, ...most })
+    return { segments, fromSeq: Math.max(fromSeq, segments[0]?.firstSeq ?? 1), untilSeq }
   }
 
   trim(seq: number): void {
@@ -196,10 +197,11 @@ class FileSpool implements Spool {
     const kept = this.#lastSeq - this.#knownSeq
     const head = { spool: id, marks: this.#marks }
     const frames = this.#framesFrom1()
-    this.#files.replaceAll({ generation: this.#generation + 1, firstSeq: 1, head, frames })
+    const generation = this.#generation + 1
+    this.#files.replaceAll({ generation, firstSeq: 1, head, key: this.#key, frames })
+    this.#generation = generation
     this.#isOld = false
     this.#sync.ask()
-    this.#generation++
     this.#id = id
     this.#lastSeq = this.#syncedSeq = kept
     this.#ackedSeq = this.#knownSeq = 0
@@ -209,11 +211,11 @@ class FileSpool implements Spool {
 
   /** Return what the server cannot have, numbered from 1. */
   *#framesFrom1(): Iterable<Buffer> {
-    const most = { maxRecords: renewRecords, maxBytes: defaultReadBytes }
     for (let seq = this.#knownSeq + 1; seq <= this.#lastSeq;) {
+      const most = { maxRecords: renewRecords, maxBytes: defaultReadBytes }
       const records = this.#read(seq, this.#lastSeq, most)
       const samples = records.map(({ seq: _, ...sample }) => sample)
-      yield encodeGroup(seq - this.#knownSeq, { samples })
+      yield encodeGroup(seq - this.#knownSeq, { samples }, this.#key)
       seq += records.length
     }
   }
@@ -270,7 +272,8 @@ class FileSpool implements Spool {
     // A segment without samples is replaced by a file of the same name, so the reader must close the old one.
     if (!this.#hasSamples()) this.#reader.close()
     const head = { spool: this.#id, marks: this.#marks }
-    this.#files.roll({ generation: this.#generation, firstSeq: this.#lastSeq + 1, head })
+    const start = { generation: this.#generation, firstSeq: this.#lastSeq + 1 }
+    this.#files.roll({ ...start, head, key: this.#key })
     this.#isOld = false
     this.#sync.ask()
   }

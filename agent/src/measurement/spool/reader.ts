@@ -3,8 +3,8 @@ import { droppedMeasurement, type SampleRecord } from '@community-lab/contract'
 import { nodeSource, nowUs } from '../sample.ts'
 import type { Sample } from '../sample.ts'
 import { hasBlocks, readStoredBlocks, toStoredBlocks } from './block-group.ts'
-import { findFrame, readFrame, type Frame } from './frame.ts'
-import { readGroup, type Segment } from './segment.ts'
+import { findFrame, readFrame, type Frame, type FrameKey } from './frame.ts'
+import { keyOf, readGroup, readHead, type Segment } from './segment.ts'
 import type { StoredBlock } from './spool.ts'
 
 /** The range to read, and the limits. */
@@ -24,7 +24,10 @@ export type FrameDecoder = (frame: Frame) => readonly Sample[]
 /** Reads a spool's segments, mostly in order: it remembers its position, and the samples of the last frame. */
 export class SegmentReader {
   readonly #decode: FrameDecoder
+  readonly #spoolKey: FrameKey
   #file: number | null = null
+  /** The key of the file's frames. */
+  #key: FrameKey = null
   #path = ''
   /** The position of the frame whose first seq is `#frameSeq`, or the beginning of the segment. */
   #position = 0
@@ -38,7 +41,9 @@ export class SegmentReader {
   } | null = null
   #blocks: { readonly frame: Frame; readonly blocks: readonly StoredBlock[] } | null = null
 
-  constructor(decode: FrameDecoder = decodeFrame) {
+  /** @param spoolKey - The key of the spool, for segments with a damaged head. */
+  constructor(spoolKey: FrameKey, decode: FrameDecoder = decodeFrame) {
+    this.#spoolKey = spoolKey
     this.#decode = decode
   }
 
@@ -117,7 +122,7 @@ export class SegmentReader {
       const segment = segments[at]
       if (segment === undefined) return null
       const file = this.#open(segment, seq)
-      const frame = this.#decodedHere() ?? readFrame(file, this.#position)
+      const frame = this.#decodedHere() ?? this.#readFrame(file)
       if (frame === null) {
         const nextSeq = this.#skipDamage(file, seq) ?? segments[at + 1]?.firstSeq ?? Infinity
         if (nextSeq > seq) return { frame: null, lastSeq: nextSeq - 1 }
@@ -138,6 +143,11 @@ export class SegmentReader {
     this.#decoded = this.#blocks = null
   }
 
+  /** Read the frame at the current position. The head of a segment has no key. */
+  #readFrame(file: number): Frame | null {
+    return readFrame(file, this.#position, this.#position === 0 ? null : this.#key)
+  }
+
   /** Return the frame at the current position if it is the one that was decoded last. */
   #decodedHere(): Frame | null {
     return this.#decoded?.at === this.#position ? this.#decoded.frame : null
@@ -153,8 +163,8 @@ export class SegmentReader {
 
   /** Go to the next complete frame in this file. Returns its first seq; null when there is none. */
   #skipDamage(file: number, seq: number): number | null {
-    const position = findFrame(file, this.#position, seq)
-    const frame = position === null ? null : readFrame(file, position)
+    const position = findFrame(file, this.#position, { fromSeq: seq, key: this.#key })
+    const frame = position === null ? null : readFrame(file, position, this.#key)
     if (position === null || frame === null) return null
     this.#position = position
     return frame.firstSeq
@@ -168,6 +178,7 @@ export class SegmentReader {
     this.close()
     this.#file = openSync(segment.path, 'r')
     this.#path = segment.path
+    this.#key = keyOf(readHead(segment.path), this.#spoolKey)
     this.#position = this.#frameSeq = 0
     return this.#file
   }

@@ -1,16 +1,20 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { closeSync, fsyncSync, ftruncateSync, linkSync, openSync, rmSync } from 'node:fs'
 import { LabError } from '@community-lab/contract'
+import { isFull } from '../../errno.ts'
 import { SegmentFiles } from './files.ts'
 import { encodeGroup, type Group } from './block-group.ts'
-import { findFrame, readFrame, type Frame } from './frame.ts'
+import { findFrame, frameKeyBytes, readFrame, type Frame, type FrameKey } from './frame.ts'
 import {
+  keyOf,
   listSegments,
   readGroup,
   readHead,
+  readKey,
   segmentVersion,
   type Marks,
   type Segment,
+  writeKey,
 } from './segment.ts'
 import { Tally } from './tally.ts'
 
@@ -22,6 +26,8 @@ export interface Recovered {
   readonly id: string
   readonly lastSeq: number
   readonly marks: Marks
+  /** The key of the frames that are written from now on. */
+  readonly key: Buffer
   /** Whether the newest segment is of an older version, so that nothing may be appended to it. */
   readonly isOld: boolean
 }
@@ -34,12 +40,15 @@ export function recoverSpool(dir: string, onProblem: (error: LabError) => void):
   const { generation, segments } = listSegments(dir)
   const found = segments.map(({ path }) => readHead(path))
   const newest = segments.at(-1)
-  if (newest === undefined) return beginSpool(dir, generation)
   const heads = found.map((head) => (head === 'newer' ? null : head))
+  const known = keyOf(heads.findLast((head) => head?.key !== undefined) ?? null, readKey(dir))
+  const key = known ?? randomBytes(frameKeyBytes)
+  if (readKey(dir)?.equals(key) !== true) keepKey(dir, key)
+  if (newest === undefined) return beginSpool(dir, generation, key)
   if (found.includes('newer')) {
     const reason = `is of a newer version than this agent's, which is ${segmentVersion}`
     for (const segment of segments) onProblem(setAside(segment, reason))
-    const begun = beginSpool(dir, generation + 1)
+    const begun = beginSpool(dir, generation + 1, key)
     for (const { path } of segments) rmSync(path)
     return begun
   }
@@ -51,7 +60,8 @@ export function recoverSpool(dir: string, onProblem: (error: LabError) => void):
       tally.add(path, source, bytes)
   const older = segments.slice(0, -1)
   if (head !== null && head !== undefined) {
-    const content = readSegment(newest, head.marks, (frame, group) => {
+    const from = { marks: head.marks, key: keyOf(head, key) }
+    const content = readSegment(newest, from, (frame, group) => {
       const source = group.samples.at(-1)?.source
       if (source !== undefined) tally.add(newest.path, source, frame.bytes)
     })
@@ -59,16 +69,26 @@ export function recoverSpool(dir: string, onProblem: (error: LabError) => void):
     const files = SegmentFiles.open(dir, [...older, newest], tally)
     const { lastSeq, marks } = content
     const isOld = (head.version ?? 0) < segmentVersion
-    return { files, generation, id: head.spool, lastSeq, marks, isOld }
+    return { files, generation, id: head.spool, lastSeq, marks, key, isOld }
   }
   const marks = heads.at(-2)?.marks ?? {}
-  return salvage(dir, { generation, older, newest, id, marks, tally, onProblem })
+  return salvage(dir, { generation, older, newest, id, marks, key, tally, onProblem })
 }
 
-function beginSpool(dir: string, generation: number): Recovered {
+/** Write the key into its file. On a full disk it is in the heads of segments alone, until the spool is opened again. */
+function keepKey(dir: string, key: Buffer): void {
+  try {
+    writeKey(dir, key)
+  } catch (error) {
+    if (!isFull(error)) throw error
+  }
+}
+
+function beginSpool(dir: string, generation: number, key: Buffer): Recovered {
   const id = randomUUID()
-  const files = SegmentFiles.begin(dir, { generation, firstSeq: 1, head: { spool: id, marks: {} } })
-  return { files, generation, id, lastSeq: 0, marks: {}, isOld: false }
+  const head = { spool: id, marks: {} }
+  const files = SegmentFiles.begin(dir, { generation, firstSeq: 1, head, key })
+  return { files, generation, id, lastSeq: 0, marks: {}, key, isOld: false }
 }
 
 interface Damaged {
@@ -79,6 +99,7 @@ interface Damaged {
   readonly id: string | null
   /** The marks at the beginning of the segment before the newest. */
   readonly marks: Marks
+  readonly key: Buffer
   readonly tally: Tally
   readonly onProblem: (error: LabError) => void
 }
@@ -88,11 +109,11 @@ interface Damaged {
  * are numbered from 1 in a new spool.
  */
 function salvage(dir: string, damaged: Damaged): Recovered {
-  const { generation, older, newest, tally, onProblem } = damaged
+  const { generation, older, newest, key, tally, onProblem } = damaged
   const before = older.at(-1)
-  const marks = before === undefined ? {} : readSegment(before, damaged.marks).marks
+  const marks = before === undefined ? {} : readOlder(before, damaged)
   const frames: { readonly firstSeq: number; readonly group: Group }[] = []
-  const found = readSegment(newest, marks, ({ firstSeq }, group) =>
+  const found = readSegment(newest, { marks, key }, ({ firstSeq }, group) =>
     frames.push({ firstSeq, group }),
   )
   onProblem(
@@ -104,11 +125,12 @@ function salvage(dir: string, damaged: Damaged): Recovered {
   const rewritten = frames.map(({ firstSeq, group }) => {
     const seq = isNew ? nextSeq : firstSeq
     nextSeq += group.samples.length
-    return encodeGroup(seq, group)
+    return encodeGroup(seq, group, key)
   })
   const start = {
     firstSeq: isNew ? 1 : newest.firstSeq,
     head: { spool: id, marks },
+    key,
     frames: rewritten,
   }
   if (isNew) {
@@ -122,6 +144,7 @@ function salvage(dir: string, damaged: Damaged): Recovered {
       id,
       lastSeq: nextSeq - 1,
       marks: last,
+      key,
       isOld: false,
     }
   }
@@ -129,7 +152,12 @@ function salvage(dir: string, damaged: Damaged): Recovered {
   const begun = SegmentFiles.begin(dir, { ...start, generation })
   begun.close()
   const files = SegmentFiles.open(dir, [...older, begun.active], tally)
-  return { files, generation, id, lastSeq: found.lastSeq, marks: found.marks, isOld: false }
+  return { files, generation, id, lastSeq: found.lastSeq, marks: found.marks, key, isOld: false }
+}
+
+/** Return the marks at the end of a segment. */
+function readOlder(segment: Segment, { marks, key }: Damaged): Marks {
+  return readSegment(segment, { marks, key: keyOf(readHead(segment.path), key) }).marks
 }
 
 /** Give a segment a second name, which stays when another file replaces the segment. Returns the error that reports it. */
@@ -154,24 +182,25 @@ interface SegmentContent {
  */
 function readSegment(
   segment: Segment,
-  marks: Marks,
+  { marks, key }: { readonly marks: Marks; readonly key: FrameKey },
   onGroup: (frame: Frame, group: Group) => void = () => undefined,
 ): SegmentContent {
   const file = openSync(segment.path, 'r')
   try {
     const found = { ...marks }
     let lastSeq = segment.firstSeq - 1
-    const head = readFrame(file, 0)
+    const head = readFrame(file, 0, null)
     let end = head?.bytes ?? 0
     // Without a head, search for the first frame.
     for (
-      let at: number | null = head === null ? findFrame(file, -1, segment.firstSeq) : end;
+      let at: number | null =
+        head === null ? findFrame(file, -1, { fromSeq: segment.firstSeq, key }) : end;
       at !== null;
     ) {
-      const frame = readFrame(file, at)
+      const frame = readFrame(file, at, key)
       const group = frame === null ? null : readGroup(frame.payload)
       if (frame === null || group === null || frame.firstSeq <= lastSeq) {
-        at = findFrame(file, at, lastSeq + 1)
+        at = findFrame(file, at, { fromSeq: lastSeq + 1, key })
         continue
       }
       setMarks(found, group.marks ?? {})

@@ -33,25 +33,51 @@ interface Part {
   readonly places: number[]
 }
 
+/** The shapes of samples, with their numbers. */
+class ShapeList {
+  readonly shapes: Shape[] = []
+  /** By their JSON, when there are too many to be looked through. */
+  #numbers: Map<string, number> | null = null
+
+  /** Return the number of a sample's shape. */
+  numberOf(sample: UnnumberedSample): number {
+    if (this.shapes.length <= fewShapes) {
+      const known = this.shapes.findIndex((shape) => hasShape(sample, shape))
+      return known < 0 ? this.shapes.push(shapeOf(sample)) - 1 : known
+    }
+    this.#numbers ??= new Map(this.shapes.map((shape, at) => [JSON.stringify(shape), at]))
+    const shape = shapeOf(sample)
+    const key = JSON.stringify(shape)
+    const known = this.#numbers.get(key)
+    if (known !== undefined) return known
+    this.#numbers.set(key, this.shapes.length)
+    return this.shapes.push(shape) - 1
+  }
+}
+
+/** Looking through so many shapes takes less than making the key of one. */
+const fewShapes = 8
+
 /** Write samples as blocks, see {@link blockVersion}. They have the same order. */
 export function writeBlocks(samples: readonly UnnumberedSample[]): WrittenBlocks {
-  const shapes: Shape[] = []
+  const list = new ShapeList()
   const blocks: Uint8Array[] = []
   for (let from = 0; from < samples.length;) {
-    const { parts, until, bytes } = divide(samples, from, shapes)
+    const { parts, until, bytes } = divide(samples, from, list)
     blocks.push(writeBlock(samples, { parts, from, until, bytes }))
     from = until
   }
-  return { shapes, blocks }
+  return { shapes: list.shapes, blocks }
 }
 
 /** Find the samples of the next block, by their shapes, and the most bytes that they take. */
 function divide(
   samples: readonly UnnumberedSample[],
   from: number,
-  shapes: Shape[],
+  list: ShapeList,
 ): { readonly parts: readonly Part[]; readonly until: number; readonly bytes: number } {
   const parts: Part[] = []
+  const partOfShape = new Map<number, Part>()
   let last: Part | undefined
   let bytes = blockHeadBytes
   let values = 0
@@ -59,17 +85,19 @@ function divide(
   for (; at < samples.length && at - from < maxBlockRows; at++) {
     const sample = samples[at]
     if (sample === undefined) break
+    const isSame = last !== undefined && hasShape(sample, list.shapes[last.shape] ?? noShape)
+    const fields = last !== undefined && isSame ? last.fields.length : countFields(sample)
     const most = mostBytes(sample)
-    const fields = Object.keys(sample.fields).length
     if (at > from && (bytes + most > wantedBytes || values + fields > maxBlockValues)) break
     bytes += most
     values += fields
-    if (last === undefined || !hasShape(sample, shapes[last.shape] ?? noShape)) {
-      const shape = numberOf(shapes, sample)
-      last = parts.find((part) => part.shape === shape)
+    if (last === undefined || !isSame) {
+      const shape = list.numberOf(sample)
+      last = partOfShape.get(shape)
       if (last === undefined) {
-        last = { shape, fields: shapes[shape]?.fields ?? [], places: [] }
+        last = { shape, fields: list.shapes[shape]?.fields ?? [], places: [] }
         parts.push(last)
+        partOfShape.set(shape, last)
         bytes += 2 * sectionHeadBytes + 24 + 32 * last.fields.length
       }
     }
@@ -80,9 +108,8 @@ function divide(
 
 const noShape: Shape = { source: '', name: '', fields: [] }
 
-function numberOf(shapes: Shape[], sample: UnnumberedSample): number {
-  const known = shapes.findIndex((shape) => hasShape(sample, shape))
-  return known < 0 ? shapes.push(shapeOf(sample)) - 1 : known
+function countFields({ fields }: UnnumberedSample): number {
+  return Object.keys(fields).length
 }
 
 function mostBytes({ fields }: UnnumberedSample): number {
@@ -186,18 +213,25 @@ function writeNumbers(
   at: number,
   values: Values,
 ): { readonly encoding: number; readonly end: number } {
-  const numbers = values.map(toNumber)
-  const first = numbers[0] ?? 0
-  if (numbers.every((number) => Object.is(number, first))) {
-    memory.doubles[at / 8] = first
+  const first = toNumber(values[0])
+  let [isSame, isInt] = [true, true]
+  for (let row = 0; row < values.length; row++) {
+    const number = toNumber(values[row])
+    memory.doubles[at / 8 + row] = number
+    isSame &&= Object.is(number, first)
+    isInt &&= (number | 0) === number && !Object.is(number, -0)
+  }
+  const most = at + 8 * values.length
+  if (isSame) {
+    memory.bytes.fill(0, at + 8, most)
     return { encoding: numberEncodings.same, end: at + 8 }
   }
-  if (numbers.every((number) => (number | 0) === number && !Object.is(number, -0))) {
-    memory.ints.set(numbers, at / 4)
-    return { encoding: numberEncodings.int, end: at + padded(4 * numbers.length) }
-  }
-  memory.doubles.set(numbers, at / 8)
-  return { encoding: numberEncodings.double, end: at + 8 * numbers.length }
+  if (!isInt) return { encoding: numberEncodings.double, end: most }
+  // Each integer is at or before its double, which was read before.
+  for (let row = 0; row < values.length; row++)
+    memory.ints[at / 4 + row] = memory.doubles[at / 8 + row] ?? 0
+  memory.bytes.fill(0, at + 4 * values.length, most)
+  return { encoding: numberEncodings.int, end: at + padded(4 * values.length) }
 }
 
 function toNumber(value: FieldValue | undefined): number {

@@ -41,7 +41,7 @@ function countFrames(spool: Spool): readonly number[] {
 
 async function countTurns(reader: StreamReader): Promise<number> {
   let turns = 1
-  while ((await reader.turn()) === 'more') turns++
+  while (/more|some/u.test(await reader.turn())) turns++
   return turns
 }
 
@@ -152,7 +152,7 @@ it('tells of unreadable lines once in a second for each reason, with their numbe
   const content = `Bad\n${'no_value\n'.repeat(1000)}${'x v=1\n'.repeat(3)}`
   await writeStream(dir, Buffer.from(content))
   const reader = createStreamReader({ spool, dir, markKey: 'catcher 1', source: '1@1' })
-  while ((await reader.turn()) === 'more');
+  while (/more|some/u.test(await reader.turn()));
   await reader.drainLast()
   const rejected = (await readSynced(spool)).filter(({ name }) => name === 'rejected')
   const told = new Map<unknown, number>()
@@ -175,7 +175,7 @@ it('keeps nothing of a line without an end, and removes what it has read of it a
   await writeStream(dir, Buffer.alloc(1024 * 1024))
   await writeFile(join(dir, '0000000001048576.data'), '')
   const reader = createStreamReader({ spool, dir, markKey: 'catcher 1', source: '1@1' })
-  while ((await reader.turn()) === 'more');
+  while (/more|some/u.test(await reader.turn()));
   expect(await readdir(dir)).toEqual(['0000000001048576.data'])
   await spool.close()
 })

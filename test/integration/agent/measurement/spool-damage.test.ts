@@ -51,6 +51,43 @@ it('numbers on after what is damaged in its newest segment, and loses that alone
   await again.close()
 })
 
+/** A text that is a frame of an agent, as a program in a sliver can write it: no byte of it is beyond ASCII. */
+function plantedFrame(firstSeq: number): string {
+  for (let value = 0; ; value++) {
+    const sample = { ...sampleOf(value), name: 'planted' }
+    const frame = encodeFrame(firstSeq, 1, { samples: [sample], marks: { position: 'planted' } })
+    if (frame.every((byte) => byte < 0x80)) return frame.toString('latin1')
+  }
+}
+
+it.each(['a sample', 'the head'])(
+  'takes no text of a sample for a part of its file when %s is damaged',
+  async (what) => {
+    const spool = await openSpool(dir)
+    spool.append([sampleOf(1)])
+    spool.append([sampleOf(plantedFrame(1_000_000))])
+    spool.append([sampleOf(3)], { marks: { position: 3 } })
+    await spool.close()
+    if (what === 'the head') await damageHead(dir)
+    else {
+      const [name = ''] = (await readdir(dir)).filter((file) => file.endsWith('.spool'))
+      const content = await readFile(join(dir, name))
+      const at = content.indexOf('planted') - 200
+      content.writeUInt8(content.readUInt8(at) ^ 1, at)
+      await writeFile(join(dir, name), content)
+    }
+    const again = await openSpool(dir)
+    expect([again.lastSeq, again.mark('position')]).toEqual([3, 3])
+    const records = await readSynced(again)
+    expect(records.map(({ seq, name }) => [seq, name])).toEqual([
+      [1, 'count'],
+      [2, what === 'the head' ? 'count' : 'dropped'],
+      [3, 'count'],
+    ])
+    await again.close()
+  },
+)
+
 it('sets a segment with a damaged head aside, and goes on with what is behind the head', async () => {
   const spool = await openSpool(dir)
   for (let value = 1; value <= 5; value++)
@@ -119,7 +156,7 @@ it('reads the segments of the agent before, whose heads have no version', async 
     [1, 2],
     [3, 1],
   ])
-  expect((await readdir(dir)).length).toBe(2)
+  expect((await readdir(dir)).filter((name) => name.endsWith('.spool')).length).toBe(2)
   await spool.close()
 })
 

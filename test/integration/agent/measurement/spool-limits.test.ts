@@ -22,7 +22,7 @@ it('decodes a frame of many samples once, however often a part of it is read', a
   await spool.close()
   const { segments } = listSegments(dir)
   let decoded = 0
-  const reader = new SegmentReader((frame) => {
+  const reader = new SegmentReader(null, (frame) => {
     decoded++
     return readGroup(frame.payload)?.samples ?? []
   })
