@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { LabError, SampleRecord } from '@community-lab/contract'
-import { isFull } from '../../errno.ts'
 import { mayHold } from '../domain/share.ts'
 import { nodeSource, type Sample } from '../sample.ts'
 import { createThrottle, type Throttle } from '../throttle.ts'
 import { DropCount } from './drop-count.ts'
-import type { SegmentFiles } from './files.ts'
+import { unlessFull, type SegmentFiles } from './files.ts'
 import { encodeGroup } from './block-group.ts'
 import { SegmentReader } from './reader.ts'
 import { recoverSpool, setMarks } from './recovery.ts'
@@ -292,16 +291,5 @@ class FileSpool implements Spool {
     if (id === this.#id) this.#syncedSeq = Math.max(this.#syncedSeq, seq)
     for (const done of waiters) done()
     for (const listener of this.#appendListeners) listener()
-  }
-}
-
-/** Write to the disk. Returns false when the disk, or the quota of the owner, is full. */
-function unlessFull(write: () => void): boolean {
-  try {
-    write()
-    return true
-  } catch (error) {
-    if (isFull(error)) return false
-    throw error
   }
 }

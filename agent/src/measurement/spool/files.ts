@@ -1,5 +1,6 @@
 import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, rmSync } from 'node:fs'
 import { promisify } from 'node:util'
+import { isFull } from '../../errno.ts'
 import { beginSegment, writeWhole, type Segment, type SegmentStart } from './segment.ts'
 import { Tally } from './tally.ts'
 
@@ -120,5 +121,16 @@ export class SegmentFiles {
   #remove({ path }: Segment): void {
     rmSync(path)
     this.tally.remove(path)
+  }
+}
+
+/** Write to the disk. Returns false when the disk, or the quota of the owner, is full. */
+export function unlessFull(write: () => void): boolean {
+  try {
+    write()
+    return true
+  } catch (error) {
+    if (isFull(error)) return false
+    throw error
   }
 }
