@@ -32,6 +32,16 @@ export class ClockCorrection {
     this.#connection = connection
   }
 
+  /** Whether a table has the columns of clocks. */
+  corrects(table: string): boolean {
+    return this.#prepared.has(table)
+  }
+
+  /** How many rows of clocks the server had when they were fetched last; -1: none were. */
+  get fetchedRows(): number {
+    return this.#rows
+  }
+
   /** Add the columns of clocks to a table, unless its samples have columns of the same names, or the notebook has put a view in its place. Returns whether it has them now. */
   async #prepare(table: string): Promise<boolean> {
     const name = quoteIdentifier(table)

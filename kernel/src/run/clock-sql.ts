@@ -37,7 +37,10 @@ const fields = [
   'epoch',
 ]
 
-/** Make the tables of clocks from rows of the measurement `clock`, or add rows to them. Nobody but this file uses the schema `testbed`. */
+/** The table of the rows of `clock` that were fetched, in a schema that notebooks do not see in the names of tables. */
+export const clockTable = 'testbed.clock'
+
+/** Make the tables of clocks from rows of the measurement `clock`, or add rows to them. */
 export function createClockTables(
   source: string,
   { isWhole }: { readonly isWhole: boolean },

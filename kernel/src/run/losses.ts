@@ -19,31 +19,18 @@ export interface PartLosses {
 export interface Loss {
   readonly kind: 'rejected' | 'dropped'
   readonly sliver: string
-  /** By the wall clock of the node. */
-  readonly time: Date
-  /** Its position in the order in which rows came to the server. */
-  readonly landed: number
   readonly lines: number
   readonly reason: string
   readonly line: string
 }
 
-/** A run on a sliver, and its time. */
-export interface TimedPart {
-  /** The id of the run. */
-  readonly run: string
-  readonly sliver: string
-  /** By the wall clock of the node, as the times of losses; null: it has not begun. */
-  readonly startedAt: Date | null
-  /** The position of the row that follows its last sample; null: not known. What landed later is not of this run: the rows of a node land in their order. */
-  readonly endLanded: number | null
-}
-
-/** Sum up the losses of a run on a sliver: those of the sliver during its time, without lines that name another run. */
-export function lossesOf(losses: readonly Loss[], part: TimedPart): PartLosses {
-  const isOwn = ({ line }: Loss): boolean => (runOfLine(line) ?? part.run) === part.run
+/** Sum up the losses of a run on a sliver, without lines that name another run. `losses` are those of its time. */
+export function lossesOf(
+  losses: readonly Loss[],
+  { run, sliver }: { readonly run: string; readonly sliver: string },
+): PartLosses {
   const own = losses.filter(
-    (loss) => loss.sliver === part.sliver && isWithin(loss, part) && isOwn(loss),
+    (loss) => loss.sliver === sliver && (runOfLine(loss.line) ?? run) === run,
   )
   const rejected = own.filter(({ kind }) => kind === 'rejected')
   const dropped = own.filter(({ kind }) => kind === 'dropped')
@@ -58,14 +45,6 @@ function sumLines(losses: readonly Loss[]): number {
   return losses.reduce((lines, loss) => lines + loss.lines, 0)
 }
 
-/** Times are in whole milliseconds, and so is what a node knows of its wall clock. */
-const resolutionMs = 2
-
-function isWithin({ time, landed }: Loss, { startedAt, endLanded }: TimedPart): boolean {
-  if (startedAt === null || time.getTime() < startedAt.getTime() - resolutionMs) return false
-  return endLanded === null || landed <= endLanded
-}
-
 function groupRejections(losses: readonly Loss[]): Rejection[] {
   const groups = Map.groupBy(losses, ({ reason }) => reason)
   return [...groups].map(([reason, all]) => ({
@@ -75,7 +54,7 @@ function groupRejections(losses: readonly Loss[]): Rejection[] {
   }))
 }
 
-/** Read the losses that the nodes reported since the run began; null when the server cannot be reached. */
+/** Read the losses in the time of a run from its database; null when the server cannot be reached. */
 export async function readLosses(database: SampleDatabase): Promise<Loss[] | null> {
   try {
     const kinds = ['rejected', 'dropped'] as const
@@ -92,14 +71,10 @@ export async function readLosses(database: SampleDatabase): Promise<Loss[] | nul
 }
 
 function toLoss(kind: Loss['kind'], row: Readonly<Record<string, unknown>>): Loss {
-  const { sliver, time, landed, lines, reason, line, clock_offset_s: offsetS } = row
-  // The time was corrected to the server's, where that is known.
-  const toNodeMs = typeof offsetS === 'number' ? offsetS * 1000 : 0
+  const { sliver, lines, reason, line } = row
   return {
     kind,
     sliver: String(sliver),
-    time: new Date(time instanceof Date ? Math.round(time.getTime() - toNodeMs) : Number.NaN),
-    landed: Number(landed),
     // An older agent writes one row for each line, without a count.
     lines: Number(lines ?? 1),
     reason: typeof reason === 'string' ? reason : '',

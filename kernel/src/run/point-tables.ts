@@ -1,6 +1,6 @@
 import { columnsOfPoint, LabError, type Point } from '@community-lab/contract'
 import { checkArgument, words } from '../argument.ts'
-import type { DeclaredColumns } from './sample-tables.ts'
+import type { DeclaredColumns } from './selection.ts'
 
 /** A measurement: a point that `point(…)` has made, or a name. */
 export type Measured = Point | string

@@ -10,12 +10,10 @@ import type { Session } from '../session.ts'
 import { anySignal } from '../wait/signal.ts'
 import { followEndRows, followRun } from './follow-run.ts'
 import type { Known } from './outcome.ts'
+import { ownRowsOf, type OwnRows } from './own-rows.ts'
 import { tablesOfPoints } from './point-tables.ts'
 import { readRemovedUntil } from './removed-rows.ts'
-import type { Selection } from './sample-tables.ts'
-
-/** Samples without a run count as those of a run from so long before it was asked for, because a node's clock may be behind, to so long after its end. In milliseconds. */
-const marginMs = 60_000
+import type { Selection } from './selection.ts'
 
 /** What a kernel knows of a run. */
 export class RunState {
@@ -40,19 +38,12 @@ export class RunState {
     return this.#object
   }
 
-  /** The samples of the run, with the tables that it declares. Those that a program wrote without a run are selected by time, to its end once that is known. */
+  /** The samples of the run, with the tables that it declares. Of those that a program wrote without a run, those of its slivers from its beginning to its end, as far as these are known. */
   selection(): Selection {
-    const { id, scope } = this
-    const { created_on: createdOn, points = [] } = this.#object
-    const endedOn = (): string | null => this.#object.ended_on
-    return {
-      ...{ scope, run: id, tables: tablesOfPoints(points) },
-      from: new Date(Date.parse(createdOn) - marginMs),
-      get to() {
-        const end = endedOn()
-        return end === null ? undefined : new Date(Date.parse(end) + marginMs)
-      },
-    }
+    const { id, scope, endLanded } = this
+    const { points = [] } = this.#object
+    const own = (): OwnRows => ownRowsOf(this.#object, endLanded)
+    return { scope, run: id, tables: tablesOfPoints(points), own }
   }
 
   known(): Known {

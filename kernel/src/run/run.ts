@@ -30,7 +30,7 @@ import { measurementName, onlyPoint, tablesOfPoints } from './point-tables.ts'
 import { readPresentRows, readRows, rowStream, type RowStream } from './row-stream.ts'
 import { readOutputs, type RunOutputs } from './run-output.ts'
 import { RunState } from './run-state.ts'
-import type { DeclaredColumns } from './sample-tables.ts'
+import type { DeclaredColumns } from './selection.ts'
 import { waitForRun } from './wait-for-run.ts'
 import type { Row, SqlValue } from './value.ts'
 
@@ -201,7 +201,7 @@ export class Run<Tables extends object = object> {
 
   /**
    * Run a query in the run's database (DuckDB), which has a table for each measurement with the samples of this run that have landed; of a measurement whose samples have no
-   * field `run`, those from its time. Times are by the server's clock. Values become parameters,
+   * field `run`, those of its slivers from its beginning to its end. Times are by the server's clock. Values become parameters,
    * never part of the text: `` where peer in (${peers}) and time > now() - interval ${5} minutes ``. Times have a zone. Days and hours are those of UTC unless
    * the query says otherwise. `Row` lists the JavaScript types of columns. Name them to have them checked: `` run.sql<{ rtt_s: number }>`…` ``.
    *

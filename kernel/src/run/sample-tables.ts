@@ -8,28 +8,12 @@ import type { Session } from '../session.ts'
 import { mapBounded } from '../wait/concurrency.ts'
 import { ClockCorrection } from './clock-correction.ts'
 import { clockSeconds } from './clock-sql.ts'
+import { removeForeign } from './own-rows.ts'
 import type { PublishedDays } from './published-days.ts'
 import { makeScratch } from './scratch.ts'
+import { hasRunColumn, queryOf, type DeclaredColumns, type Selection } from './selection.ts'
 import { quoteIdentifier, quoteText } from './sql-quote.ts'
 import { select, typeHere, type TableColumn } from './table-columns.ts'
-
-/** The samples that a database contains. */
-export interface Selection {
-  /** `node`, or `slice-<id>`. */
-  readonly scope: string
-  /** Only samples of this run. */
-  readonly run?: string
-  /** Of those without a run: from this time on, and before the other. */
-  readonly from?: Date | undefined
-  readonly to?: Date | undefined
-  /** Fetch the published days of the period. Their rows are read from files, and only later ones from the server's store. */
-  readonly published?: (signal: AbortSignal) => Promise<PublishedDays>
-  /** Tables that are known in advance. Each exists from the beginning, with all its columns, whatever its first samples contain. */
-  readonly tables?: Readonly<Record<string, DeclaredColumns>>
-}
-
-/** The columns of a table that its samples provide, with DuckDB's types. */
-export type DeclaredColumns = Readonly<Record<string, 'BIGINT' | 'BOOLEAN' | 'DOUBLE' | 'VARCHAR'>>
 
 /** The columns that the server adds to every table. */
 const ownColumns = [
@@ -54,7 +38,6 @@ export interface SampleTable {
 }
 
 const concurrency = 4
-
 /** The tables of an in-memory database, each of which mirrors a measurement of the server. */
 export class SampleTables {
   readonly #session: Session
@@ -64,6 +47,8 @@ export class SampleTables {
   readonly #clocks: ClockCorrection
   /** Fetched once. What is published meanwhile is in the tables already. */
   #published: PublishedDays | null = null
+  /** What decided last which rows without a run are those of the run. */
+  #keptBy = ''
 
   constructor(session: Session, selection: Selection, connection: DuckDBConnection) {
     this.#session = session
@@ -98,6 +83,23 @@ export class SampleTables {
     const declared = Object.keys(this.#selection.tables ?? {})
     if (stale.length > 0 || declared.some((name) => !there.has(name))) await this.#declare()
     await this.#correct({ changed: new Set(stale.map(({ name }) => name)), found, signal })
+    await this.#keepOwn(stale.length > 0)
+  }
+
+  /** Remove the rows that are not of the run. */
+  async #keepOwn(hasNews: boolean): Promise<void> {
+    const own = this.#selection.own?.()
+    if (own === undefined) return
+    const by = `${this.#clocks.fetchedRows} ${JSON.stringify(own)}`
+    if (!hasNews && by === this.#keptBy) return
+    const hasClocks = this.#clocks.fetchedRows >= 0
+    for (const [name, table] of this.#tables) {
+      if (hasRunColumn(table.measurement) || !this.#clocks.corrects(name)) continue
+      await this.#connection.run(removeForeign(name, own, hasClocks))
+      const [rows = 0] = await this.#numbers(`select count(*) from ${quoteIdentifier(name)}`)
+      this.#tables.set(name, { ...table, rows })
+    }
+    this.#keptBy = by
   }
 
   /** Correct the times of all samples but those that tell of the clocks themselves. */
@@ -258,17 +260,12 @@ export class SampleTables {
   }
 
   async #fetch(
-    { scope, name, columns }: Measurement,
+    measurement: Measurement,
     { file, signal, after }: FetchOptions & { readonly after: number },
   ): Promise<void> {
-    const { run, to } = this.#selection
-    const from = this.#storeFrom(name)
-    const hasRun = columns.some((column) => column.name === 'run')
+    const { scope, name } = measurement
     const query = {
-      ...(run !== undefined && hasRun ? { run } : {}),
-      // Samples that a program wrote without a run are selected by time.
-      ...(from !== undefined && (run === undefined || !hasRun) ? { from: from.toISOString() } : {}),
-      ...(to !== undefined && (run === undefined || !hasRun) ? { to: to.toISOString() } : {}),
+      ...queryOf(this.#selection, measurement, this.#storeFrom(name)),
       ...(after === 0 ? {} : { after: String(after) }),
     }
     const route = fillRoute(routes.measurementParquet, { scope, name })

@@ -88,8 +88,8 @@ async function readPartLosses(
   if (losses === null) return null
   return new Map(
     outcomes.map(({ sliver, startedAt }) => {
-      const endLanded = state.endLanded.get(sliver) ?? null
-      return [sliver, lossesOf(losses, { run: state.id, sliver, startedAt, endLanded })]
+      const own = startedAt === null ? [] : losses
+      return [sliver, lossesOf(own, { run: state.id, sliver })]
     }),
   )
 }

@@ -38,6 +38,13 @@ const ParquetQuery = Type.Object({
   after: Type.Optional({ ...Landed, description: 'the last row that is known, by its `landed`' }),
   from: Type.Optional(Type.String({ description: 'RFC 3339; the first time kept' })),
   to: Type.Optional(Type.String({ description: 'RFC 3339; the first time no longer kept' })),
+  up_to: Type.Optional({ ...Landed, description: 'the last row that is wanted, by its `landed`' }),
+  since: Type.Optional(
+    Type.String({
+      description:
+        "RFC 3339; leaves out rows that the server had more than a minute before. Unlike `from`, it does not depend on the nodes' clocks",
+    }),
+  ),
 })
 
 /** Routes for reading samples: the list of measurements, rows as they are committed, and files. Needs `app.registry` and `request.principal`. */
@@ -114,10 +121,13 @@ export function measurementRoutes(
       const run = query.run ?? null
       const fromUs = readTimeUs('from', query.from)
       const toUs = readTimeUs('to', query.to)
+      const sinceUs = readTimeUs('since', query.since)
       const after = Number(query.after ?? 0)
+      const upTo = query.up_to === undefined ? null : Number(query.up_to)
       const reader = askerOf(request)
       const isAnonymous = principal.tokenId === null
-      const asked = { ...params, run, fromUs, toUs, after, reader, isAnonymous, dir }
+      const range = { run, fromUs, toUs, sinceUs, after, upTo }
+      const asked = { ...params, ...range, reader, isAnonymous, dir }
       const file = await files.open(request, (signal) => openParquet(store, { ...asked, signal }))
       if (file === null) {
         const there = (await store.list()).filter((each) => each.scope === params.scope)

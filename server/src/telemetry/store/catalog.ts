@@ -75,6 +75,20 @@ export function addTable(catalog: Catalog, table: StoredTable): StoredTable {
  */
 const landedPerMs = 100
 
+/** How far row numbers may be behind the time, in milliseconds. They do not follow it more often, because files with dense numbers are smaller. */
+const landedBehindMs = 60_000
+
+/** Let row numbers follow the time, in milliseconds since the epoch, so that they tell when a row came: see {@link landedSince}. */
+export function followTime(catalog: Catalog, nowMs: number): void {
+  if (catalog.landed < (nowMs - landedBehindMs) * landedPerMs)
+    catalog.landed = Math.floor(nowMs) * landedPerMs
+}
+
+/** Return the number that all rows exceed which came at a time or later, in microseconds since the epoch by the server's clock; of earlier rows, those of a minute may, and no others. */
+export function landedSince(timeUs: number): number {
+  return Math.max(0, Math.floor((timeUs / 1000 - landedBehindMs) * landedPerMs) - 1)
+}
+
 /** Count a new undeclared measurement of the scope `node` for the node whose sample created it. */
 export function countUndeclared({ undeclaredOf }: Catalog, nodeId: number): void {
   undeclaredOf.set(nodeId, (undeclaredOf.get(nodeId) ?? 0) + 1)

@@ -22,6 +22,7 @@ import { countSection, fitSection, type PlacedShape } from '../domain/section.ts
 import {
   addTable,
   countUndeclared,
+  followTime,
   isUndeclared,
   spoolKey,
   type Catalog,
@@ -105,6 +106,7 @@ export function planCommit(
   requests: readonly ReadRequest[],
   { bounds, quotas }: CommitRules,
 ): CommitPlan {
+  followTime(catalog, Date.now())
   const definitions: string[] = []
   const rows = new Map<StoredTable, PlannedPart[]>()
   const moved = new Map<string, ReadRequest>()

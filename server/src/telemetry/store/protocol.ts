@@ -169,6 +169,10 @@ export interface ParquetRequest extends MeasurementId {
   readonly toUs: number | null
   /** Write the rows with numbers above this one; 0: all. */
   readonly after: number
+  /** Write the rows with numbers up to this one; no limit if it is not given. */
+  readonly upTo?: number | null | undefined
+  /** Leave out rows that the server had before this time, in microseconds since the epoch, unless their own times are later. */
+  readonly sinceUs?: number | null | undefined
   /** The order of the rows: as they landed (the default), or by node and time. */
   readonly order?: 'landed' | 'time' | undefined
   /** The path of the file. */

@@ -130,7 +130,7 @@ const rowGroupRows = 4096
 export async function writeParquet(source: Source, request: ParquetRequest): Promise<boolean> {
   const table = findCommitted(source.catalog, request)
   if (table === null) return false
-  const range: RowRange = { ...request, upTo: null }
+  const range: RowRange = { ...request, upTo: request.upTo ?? null }
   const dir = sealedDir(source.dir)
   await atOneMoment(source, request, async (all) => {
     const files = filesOf(all, range)

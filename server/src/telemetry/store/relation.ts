@@ -9,7 +9,7 @@ import {
 } from '../domain/layout.ts'
 import { quoteIdentifier, quoteText, tableOf } from '../domain/name.ts'
 import { fieldsOfFile, type SealedFile } from '../domain/sealing.ts'
-import { kindOfType, type StoredTable } from './catalog.ts'
+import { kindOfType, landedSince, type StoredTable } from './catalog.ts'
 
 /** Which rows of a measurement. Times are in microseconds since the epoch; null: no limit. */
 export interface RowRange {
@@ -22,6 +22,8 @@ export interface RowRange {
   readonly after: number
   /** Rows with numbers up to this one; null: no limit. */
   readonly upTo: number | null
+  /** Leave out rows that the server had before this time, unless their own times are later. */
+  readonly sinceUs?: number | null | undefined
 }
 
 export const allOf: RowRange = { run: null, fromUs: null, toUs: null, after: 0, upTo: null }
@@ -30,7 +32,7 @@ const firstNames: ReadonlySet<string> = new Set(firstColumns.map(([name]) => nam
 
 /** Return the files that may have rows of a range. Those that cannot be read are left out. */
 export function filesOf(files: readonly SealedFile[], range: RowRange): readonly SealedFile[] {
-  const { run, fromUs, toUs, after, upTo } = range
+  const { run, fromUs, toUs, after, upTo, sinceUs } = range
   return files.filter(
     (file) =>
       file.fault === null &&
@@ -38,6 +40,7 @@ export function filesOf(files: readonly SealedFile[], range: RowRange): readonly
       (upTo === null || file.firstLanded <= upTo) &&
       (fromUs === null || file.lastUs >= fromUs) &&
       (toUs === null || file.firstUs < toUs) &&
+      (sinceUs == null || file.lastUs >= sinceUs || file.lastLanded > landedSince(sinceUs)) &&
       (run === null || file.runs === null || file.runs.includes(run)) &&
       (run === null || file.columns.some(([column]) => column === runField)),
   )
@@ -121,7 +124,7 @@ interface ConditionContext {
 }
 
 function conditionsOf(
-  { run, fromUs, toUs, after, upTo }: RowRange,
+  { run, fromUs, toUs, after, upTo, sinceUs }: RowRange,
   { hasRun, timeOf }: ConditionContext,
 ): string {
   const ofRun = hasRun ? `${runField} = ${quoteText(run ?? '')}` : 'false'
@@ -131,6 +134,9 @@ function conditionsOf(
     ...(upTo === null ? [] : [`landed <= ${upTo}`]),
     ...(fromUs === null ? [] : [`time >= ${timeOf(fromUs)}`]),
     ...(toUs === null ? [] : [`time < ${timeOf(toUs)}`]),
+    ...(sinceUs == null
+      ? []
+      : [`(landed > ${landedSince(sinceUs)} or time >= ${timeOf(sinceUs)})`]),
   ]
   return conditions.length === 0 ? 'true' : conditions.join(' and ')
 }

@@ -217,17 +217,50 @@ it('is in the tables of a query and in Parquet, and follows what lands later; nu
   await database.close()
 })
 
-it('lost lines have the time of their node’s wall clock, as the start of a run has, however wrong that clock is', async () => {
-  await using world = await startSamples()
-  const at = (s: number): Date => new Date(Date.parse('2026-03-01T12:00:00Z') + s * 1000)
-  const lost = { line: 'x', reason: 'no sample', lines: 3 }
-  await world.add(lost, at(-3600), 'rejected')
-  await world.add({ ...known, offset_s: -20, epoch: 1, boot_id: 'a' }, at(0), 'clock')
-  await world.add(lost, at(10), 'rejected')
-  await world.add({ ...known, wall_s: -7, epoch: 2, boot_id: 'a' }, at(20), 'clock')
-  await world.add(lost, at(30), 'rejected')
-  const database = world.openDatabase()
-  const times = (await readLosses(database))?.map(({ time }) => time)
-  expect(times).toEqual([at(-3600), at(10), at(23)])
-  await database.close()
-})
+it.each([
+  ['an hour behind', -3600],
+  ['an hour ahead', 3600],
+  ['not known', null],
+])(
+  'rows and refused lines without a run are those of its sliver from its beginning to its end, when the clock of its node is %s',
+  async (_, aheadS) => {
+    await using world = await startSamples()
+    const startMs = Date.now()
+    const other = (aheadS ?? 0) * 1000
+    // A time of the node's clock, `s` seconds after the run began.
+    const at = (s: number): Date => new Date(startMs + other + s * 1000)
+    const clock = { ...known, error_s: 0.001, offset_s: -(aheadS ?? 0), epoch: 1, boot_id: 'a' }
+    const line = (i: number, s: number, sliver = '1@1') =>
+      world.add({ line: `${i}`, reason: 'odd', lines: 1 }, at(s), 'rejected', { sliver })
+    const row = (i: number, s: number, sliver = '1@1') =>
+      world.add({ i }, at(s), 'probe', { sliver })
+    if (aheadS !== null) await world.add(clock, at(-30), 'clock')
+    // Of another run in the same sliver; the node was offline, so they land after the run was asked for.
+    await line(1, -5)
+    await row(1, -5)
+    await line(2, 0.5)
+    await row(2, 0.5)
+    await line(3, 20)
+    await row(3, 20)
+    await row(4, 20, '2@2')
+    await world.add({ run: 'r', exit_code: 0 }, at(20), 'run_end', { sliver: '1@1' })
+    const end = await world.lastLanded()
+    await line(5, 20.5)
+    await row(5, 20.5)
+    let endLanded: number | null = null
+    const database = world.openRun('r', () => ({
+      notBeforeMs: startMs - 100_000,
+      parts: [{ sliver: '1@1', nodeId: 1, startedMs: at(0).getTime(), endedMs: null, endLanded }],
+      notAfterMs: startMs + 3_000_000,
+    }))
+    const sql = (strings: TemplateStringsArray) => database.query<{ i: number }>(strings, [])
+    const read = async () => ({
+      rows: (await sql`select i from probe order by i`).map(({ i }) => i),
+      lines: (await readLosses(database))?.map(({ line: text }) => text),
+    })
+    expect(await read()).toEqual({ rows: [2, 3, 5], lines: ['2', '3', '5'] })
+    endLanded = end
+    expect(await read()).toEqual({ rows: [2, 3], lines: ['2', '3'] })
+    await database.close()
+  },
+)

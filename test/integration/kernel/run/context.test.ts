@@ -37,9 +37,13 @@ it('joins the samples of a run with what its node measured last before each', as
       ofSliver(6, 'rtt', 13, { run: 'other', rtt_s: 3 }),
       ofSliver(7, 'without_run', -3600, { value: -3600 }),
       ofSliver(8, 'without_run', 14, { value: 14 }),
+      ofSliver(9, 'without_run', 3600, { value: 3600 }),
     ]),
   )
-  const parts = run.parts.map((part) => ({ ...part, ended_on: '2026-05-04T12:01:00Z' }))
+  const sliver = { uri: '/api/slivers/3@1', id: '3@1' }
+  const parts = run.parts.map((part) => ({
+    ...{ ...part, sliver, state: 'ended' as const, ended_on: '2026-05-04T12:01:00Z' },
+  }))
   const slice = { ...run.slice, id: 3 }
   const points = [
     point('rtt', { rtt_s: seconds(), seq_no: optional(integer()) }),

@@ -288,7 +288,8 @@ async function readLines({ slivers, objects, landedOf }: Samples): Promise<Map<s
       const parsed = parseSample(line)
       const rows = tables.get(parsed.name) ?? []
       tables.set(parsed.name, rows)
-      const place = { node: `n${index + 1}`, sliver: objects[index]?.id ?? '' }
+      const sliver = objects[index]?.id ?? ''
+      const place = { node: `n${index + 1}`, node_id: index + 1, sliver, spool: `spool ${index}` }
       const key = `${index} ${seq}`
       const seen = landedOf.get(key) ?? { landed: landedOf.size + 1, time: Date.now() * 1000 }
       landedOf.set(key, seen)
@@ -378,7 +379,7 @@ async function writeParquet(
     }
     const selected = columns.map((name) =>
       name === 'time'
-        ? `make_timestamp((r->>'time')::bigint) as time`
+        ? `make_timestamptz((r->>'time')::bigint) as time`
         : `(r->>'${name}')::${typeOf(name)} as "${name}"`,
     )
     await connection.run(

@@ -86,6 +86,15 @@ describe('hours that are over', () => {
     const fromUs = (day + 59 * 60_000) * 1000
     await store.writeParquet({ ...asked, fromUs, toUs: fromUs + 3 * 60_000_000 })
     expect(await query(`select seq::int from '${file}'`)).toEqual([[60], [61], [62]])
+    // When the server got a row is known from its number, whatever the clock of the node said.
+    const count = async (range: object) => {
+      await store.writeParquet({ ...asked, ...range })
+      const [[rows] = []] = await query(`select count(*)::int from '${file}'`)
+      return rows
+    }
+    expect(await count({ sinceUs: (Date.now() - hourMs) * 1000 })).toBe(150)
+    expect(await count({ sinceUs: (Math.max(Date.now(), day) + 24 * hourMs) * 1000 })).toBe(0)
+    expect(await count({ upTo: before[69]?.['landed'] })).toBe(70)
   })
 
   it('keep each value exactly, whatever columns come, change or go to another field later', async () => {
