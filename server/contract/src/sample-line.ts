@@ -25,6 +25,8 @@ export const rejectedMeasurement = 'rejected'
 export const droppedMeasurement = 'dropped'
 /** The measurement of the end of a run's program on a sliver. The row is the agent's: it follows all that programs of the sliver had written by then, and no program can write one. */
 export const runEndMeasurement = 'run_end'
+/** The measurement of the output of runs. A row has a part of it: see `OutputRow`. */
+export const runOutputMeasurement = 'run_output'
 /** Columns of every table. A field cannot have their names. */
 export const reservedColumns: readonly string[] = [
   'time',

@@ -19,8 +19,6 @@ export const maxEndedRuns = 200
 export const maxOutputBytes = 1024 * 1024
 /** The most bytes of the files of one program, as a tar archive. They are a data archive of the group, which nodes download before they start the program. */
 export const maxRunFilesBytes = 64 * 1024 * 1024
-/** The measurement of the output of runs. A row has a part of it: see {@link OutputRow}. */
-export const runOutputMeasurement = 'run_output'
 /** The longest limit of a run's time, in milliseconds: 30 days. */
 export const maxRunMs = 30 * 86_400_000
 
@@ -238,7 +236,7 @@ export const RunTarget = Type.Object({
 })
 export type RunTarget = Static<typeof RunTarget>
 
-/** A row of {@link runOutputMeasurement}, besides `run` and `sliver`: the bytes from `at_byte` on, as `text`, or as `base64` where they are no UTF-8. */
+/** A row of `run_output`, besides `run` and `sliver`: the bytes from `at_byte` on, as `text`, or as `base64` where they are no UTF-8. */
 export const OutputRow = Type.Object({
   at_byte: Type.Integer(),
   text: Type.Optional(nullable(Type.String())),

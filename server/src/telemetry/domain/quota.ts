@@ -1,4 +1,4 @@
-import { runEndMeasurement, runOutputMeasurement } from '@community-lab/contract'
+import { runEndMeasurement, runOutputMeasurement } from '@community-lab/contract/samples'
 import { nodeScope } from './name.ts'
 import { sizeOf, type PlacedSample } from './sample.ts'
 

@@ -25,18 +25,23 @@ const hopelessDeaths = 3
 export async function waitForServer(options: WaitOptions): Promise<void> {
   const { client, parts, signal, timeoutMs } = options
   const start = performance.now()
+  let last = ''
   for (;;) {
     try {
-      if ((await client.status(routes.health, { signal })) === 200) return
+      const { status, body } = await client.answer(routes.health, { signal })
+      if (status === 200) return
+      last = `it answers ${status}: ${body}`
     } catch (error) {
       // The server does not answer yet.
       if (!LabError.is(error, 'LAB_CONNECTION_FAILED')) throw error
+      last = error.message
     }
     for (const part of parts) refuseHopeless(part)
     const waitedMs = Math.round(performance.now() - start)
     if (waitedMs > timeoutMs) {
-      const logs = parts.map(({ logFile }) => logFile).join(', ')
-      throw new LabError('LAB_TIMEOUT', { what: `the server's being well (${logs})`, waitedMs })
+      const logs = parts.map((part) => `${part.logFile} ends with "${part.lastLine}"`)
+      const what = `the server's being well (${[last, ...logs].join('; ')})`
+      throw new LabError('LAB_TIMEOUT', { what, waitedMs })
     }
     await delay(100, undefined, { signal })
   }

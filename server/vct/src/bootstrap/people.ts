@@ -81,7 +81,7 @@ async function ensureLogin(operator: ServerClient, { file, user, signal }: Wante
   const before = await maybeCredentials(file)
   if (before?.password !== undefined) {
     const asker = operator.withToken(before.token)
-    if ((await asker.status(routes.whoami, { signal })) === 200)
+    if ((await asker.answer(routes.whoami, { signal })).status === 200)
       return {
         token: before.token,
         username: user,

@@ -17,8 +17,8 @@ export interface RequestOptions {
 export interface ServerClient {
   /** Send a request, and check the answer. @throws {@link LabError} the server's error, LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID. */
   ask<S extends TSchema>(schema: S, path: string, options: RequestOptions): Promise<Static<S>>
-  /** Send a request, and return the status code of any answer. */
-  status(path: string, options: RequestOptions): Promise<number>
+  /** Send a request, and return the answer, whatever it is. */
+  answer(path: string, options: RequestOptions): Promise<Answer>
   withToken(token: string): ServerClient
 }
 
@@ -46,7 +46,7 @@ export function createServerClient(socket: string, token: string | null = null):
   }
   return {
     ask: async (schema, path, options) => readAnswer(schema, await send(path, options)),
-    status: async (path, options) => (await send(path, options)).status,
+    answer: send,
     withToken: (other) => createServerClient(socket, other),
   }
 }

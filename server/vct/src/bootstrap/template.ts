@@ -52,6 +52,6 @@ export async function ensureTemplate(
   // Without this, the testbed of a checkout that often changes would keep each build.
   for (const { uri } of versions.slice(versionsKept))
     // One that a slice uses is refused, and stays.
-    await operator.status(uri, { method: 'DELETE', signal })
+    await operator.answer(uri, { method: 'DELETE', signal })
   return 'uploaded'
 }
