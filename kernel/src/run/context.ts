@@ -4,6 +4,7 @@ import type { Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import { SampleDatabase } from './database.ts'
 import { fetchPublishedDays } from './published-days.ts'
+import { fetchRecorded } from './recorded-tables.ts'
 import type { RunState } from './run-state.ts'
 import type { Row, SqlValue } from './value.ts'
 
@@ -26,6 +27,7 @@ export class RunContext {
       from,
       to,
       published: (signal) => fetchPublishedDays(session, { from, to, signal }),
+      recorded: (period, signal) => fetchRecorded(session, period, signal),
     })
   }
 

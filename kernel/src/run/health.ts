@@ -21,6 +21,7 @@ import {
   type WrittenTable,
 } from './database.ts'
 import { fetchPublishedDays, type PublishedDays } from './published-days.ts'
+import { fetchRecorded, type RecordedPeriod } from './recorded-tables.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import type { Row, SqlValue } from './value.ts'
 
@@ -52,8 +53,8 @@ function requireOrder(from: Date, to: Date): void {
 }
 
 /**
- * What the nodes measure of themselves. The finished days of the period come from the public dataset: their files are kept on this machine, and have also `node_states` and
- * `sliver_use`. What is later comes from the server's store.
+ * What the nodes measure of themselves, and beside it what the server has recorded: `node_states` and `sliver_use`. The finished days of the period come from the public dataset, whose
+ * files are kept on this machine; what is later from the server.
  */
 export class HealthSamples {
   readonly #session: Session
@@ -70,7 +71,10 @@ export class HealthSamples {
     this.#period = `from ${formatTime(from)} ${until}`
     const published = (signal: AbortSignal): Promise<PublishedDays> =>
       fetchPublishedDays(session, { from, to: options.to ?? new Date(), signal })
-    this.#database = new SampleDatabase(session, { scope, from, ...to, published, tables })
+    const recorded = (period: RecordedPeriod, signal: AbortSignal) =>
+      fetchRecorded(session, period, signal)
+    const selection = { scope, from, ...to, published, recorded, tables }
+    this.#database = new SampleDatabase(session, selection)
   }
 
   /** Run a query in their database (DuckDB), which has a table for each measurement, such as `node_health`. See `Run.sql`. */

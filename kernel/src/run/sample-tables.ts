@@ -10,6 +10,7 @@ import { ClockCorrection } from './clock-correction.ts'
 import { clockSeconds } from './clock-sql.ts'
 import { removeForeign } from './own-rows.ts'
 import type { PublishedDays } from './published-days.ts'
+import { writeRecorded } from './recorded-tables.ts'
 import { makeScratch } from './scratch.ts'
 import { hasRunColumn, queryOf, type DeclaredColumns, type Selection } from './selection.ts'
 import { quoteIdentifier, quoteText } from './sql-quote.ts'
@@ -49,6 +50,8 @@ export class SampleTables {
   #published: PublishedDays | null = null
   /** What decided last which rows without a run are those of the run. */
   #keptBy = ''
+  /** The names of the recorded tables, and up to when they are complete; null: not fetched yet. */
+  #recorded: { readonly names: readonly string[]; readonly until: Date } | null = null
 
   constructor(session: Session, selection: Selection, connection: DuckDBConnection) {
     this.#session = session
@@ -80,6 +83,7 @@ export class SampleTables {
     )
     if (stale.length > 0) await this.#loadAll(stale, signal)
     await this.#loadPublished()
+    await this.#loadRecorded(signal)
     const declared = Object.keys(this.#selection.tables ?? {})
     if (stale.length > 0 || declared.some((name) => !there.has(name))) await this.#declare()
     await this.#correct({ changed: new Set(stale.map(({ name }) => name)), found, signal })
@@ -152,6 +156,36 @@ export class SampleTables {
         measurement: { scope, name, columns: table.columns, rows: 0, ...times },
       })
     }
+  }
+
+  /** Load what the server has recorded since the published days. It is fetched again as long as the period goes on. */
+  async #loadRecorded(signal: AbortSignal): Promise<void> {
+    const { scope, from, to, recorded } = this.#selection
+    if (recorded === undefined || from === undefined) return
+    const known = this.#recorded
+    const isThere = known?.names.every((name) => this.#tables.has(name)) === true
+    if (isThere && to !== undefined && known.until >= to) return
+    const until = new Date()
+    const published = this.#published?.until ?? null
+    const begin = published === null || published < from ? from : published
+    if (begin >= (to ?? until)) return
+    const tables = await recorded({ from: begin, to }, signal)
+    for (const table of tables) {
+      const { name } = table
+      const isPublished = this.#published?.files.has(name) === true
+      const before = isPublished
+        ? `from ${this.#sources(name, null)} where ${this.#within()}`
+        : null
+      await writeRecorded(this.#connection, table, before)
+      const [rows = 0] = await this.#numbers(`select count(*) from ${quoteIdentifier(name)}`)
+      const columns = table.columns.map((column) => ({ ...column, unit: null }))
+      const times = { first_time: null, last_time: null }
+      this.#tables.set(name, {
+        ...{ rows, landed: 0, units: new Map() },
+        measurement: { scope, name, columns, rows: 0, ...times },
+      })
+    }
+    this.#recorded = { names: tables.map(({ name }) => name), until }
   }
 
   /** The rows of the published files of a measurement, and of a file of the store, in SQL. */

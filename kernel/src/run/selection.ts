@@ -1,6 +1,7 @@
-import type { Measurement } from '@community-lab/contract'
+import type { Measurement, RecordedTable } from '@community-lab/contract'
 import { lastOwn, type OwnRows } from './own-rows.ts'
 import type { PublishedDays } from './published-days.ts'
+import type { RecordedPeriod } from './recorded-tables.ts'
 
 /** The samples that a database contains. */
 export interface Selection {
@@ -15,6 +16,11 @@ export interface Selection {
   readonly to?: Date | undefined
   /** Fetch the published days of the period. Their rows are read from files, and only later ones from the server's store. */
   readonly published?: (signal: AbortSignal) => Promise<PublishedDays>
+  /** Fetch what the server has recorded itself of a period: what is not published yet of the tables that are no samples. */
+  readonly recorded?: (
+    period: RecordedPeriod,
+    signal: AbortSignal,
+  ) => Promise<readonly RecordedTable[]>
   /** Tables that are known in advance. Each exists from the beginning, with all its columns, whatever its first samples contain. */
   readonly tables?: Readonly<Record<string, DeclaredColumns>>
 }

@@ -141,6 +141,8 @@ export const routes = {
   measurementParquet: '/api/measurements/{scope}/{name}/parquet',
   /** GET: the days of the public dataset of node health, PublishedDay, in order. */
   healthDays: '/api/datasets/node-health/',
+  /** GET: what the server has recorded of nodes in a period, also today, RecordedTable. */
+  healthRecorded: '/api/datasets/node-health/recorded',
   /** GET: a HealthManifest. */
   healthManifest: '/api/datasets/node-health/{day}/manifest.json',
   /** GET: a Parquet file that the manifest names. It never changes. Ranges of bytes can be asked for. */

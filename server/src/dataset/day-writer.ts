@@ -21,8 +21,6 @@ export interface DayWriter extends AsyncDisposable {
   sorted(name: string, file: string, published: string | null): Promise<HealthTable>
   /** Write what the server has recorded. */
   recorded(table: Recorded): Promise<HealthTable>
-  /** Count the rows of a Parquet file. */
-  count(file: string): Promise<number>
 }
 
 /** The most memory of DuckDB; it spills what does not fit. It works once a day. */
@@ -107,13 +105,6 @@ export async function openDayWriter(dir: string): Promise<DayWriter> {
       )
       await connection.run(`drop table ${quoteIdentifier(name)}`)
       return table
-    },
-    async count(file) {
-      const [rows = 0] = await numbers(
-        connection,
-        `select count(*) from read_parquet(${quoteText(file)})`,
-      )
-      return rows
     },
     async [Symbol.asyncDispose]() {
       connection.closeSync()

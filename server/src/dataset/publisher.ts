@@ -38,6 +38,8 @@ export interface HealthDataset {
   publish(signal: AbortSignal): Promise<void>
   /** List the published days, in order. */
   days(): readonly PublishedDay[]
+  /** Read what the server itself has recorded in a period, also of days that are not published yet. */
+  recorded(period: Period): Promise<readonly Recorded[]>
   /** Return the manifest of a day; null: it is not published. */
   manifest(day: string): HealthManifest | null
   /** Return the path of a file that the manifest of a day names, with its table; null: there is none. */
@@ -89,14 +91,16 @@ export async function openHealthDataset(options: HealthDatasetOptions): Promise<
   /** Tell of which measurements samples of a published day have come since; null: of none. */
   async function findLate(
     { tables, day }: HealthManifest,
-    { writer, signal }: Work,
+    signal: AbortSignal,
   ): Promise<string | null> {
     const late: string[] = []
+    const { fromMs, toMs } = periodOf(day)
     for (const name of Object.keys(nodeMeasurements)) {
+      signal.throwIfAborted()
       const after = tables.find((table) => table.name === name)?.landed ?? 0
-      const use = (file: string): Promise<number> => writer.count(file)
-      const rows = await withSamples({ name, after }, periodOf(day), { signal, use })
-      if (rows !== null && rows > 0) late.push(`${name} ${rows}`)
+      const period = { fromUs: fromMs * 1000, toUs: toMs * 1000 }
+      const rows = await store.count({ scope: nodeScope, name, after, ...period })
+      if (rows > 0) late.push(`${name} ${rows}`)
     }
     return late.length === 0 ? null : `rows that came later: ${late.join(', ')}`
   }
@@ -170,10 +174,9 @@ export async function openHealthDataset(options: HealthDatasetOptions): Promise<
           if (day <= forgotten || (first !== '' && day < first)) continue
           await withWriter(day, (writer) => publishDay(day, null, { writer, signal }))
         } else if (now() - (beginOf(day) ?? 0) <= (revisedDays + 1) * dayMs + graceMs) {
-          await withWriter(day, async (writer) => {
-            const reason = await findLate(manifest, { writer, signal })
-            if (reason !== null) await publishDay(day, reason, { writer, signal })
-          })
+          const reason = await findLate(manifest, signal)
+          if (reason !== null)
+            await withWriter(day, (writer) => publishDay(day, reason, { writer, signal }))
         }
       }
       await removeOldest()
@@ -183,6 +186,7 @@ export async function openHealthDataset(options: HealthDatasetOptions): Promise<
         .sort()
         .flatMap((day) => published.get(day) ?? [])
         .map(listed),
+    recorded: (period) => options.recorded(period),
     manifest: (day) => published.get(day) ?? null,
     file(day, name) {
       const table = published.get(day)?.tables.find(({ file }) => file === name)

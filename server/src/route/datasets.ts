@@ -1,7 +1,14 @@
-import { HealthManifest, LabError, PublishedDay, routes } from '@community-lab/contract'
+import {
+  HealthManifest,
+  LabError,
+  PublishedDay,
+  RecordedTable,
+  routes,
+} from '@community-lab/contract'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { HealthDataset } from '../dataset/publisher.ts'
+import { PeriodQuery, readPeriod } from '../http/period.ts'
 import { sendFile } from '../http/send-file.ts'
 import { namesEtag } from '../registry/etag.ts'
 import { pattern } from './context.ts'
@@ -28,6 +35,29 @@ export function datasetRoutes(app: FastifyInstance, dataset: HealthDataset): voi
       },
     },
     () => dataset.days(),
+  )
+  app.get(
+    routes.healthRecorded,
+    {
+      config: { right, heavy: true },
+      schema: {
+        tags,
+        summary:
+          'The states of nodes and the use of slivers in a period, also of days that are not published yet',
+        querystring: PeriodQuery,
+        response: { 200: Type.Array(RecordedTable) },
+      },
+    },
+    async ({ query }: FastifyRequest<{ Querystring: PeriodQuery }>) => {
+      const tables = await dataset.recorded(readPeriod(query))
+      return tables.map(({ name, columns, rows }) => ({
+        name,
+        columns: columns.map(([column, type]) => ({ name: column, type })),
+        rows: rows.map((row) =>
+          row.map((value) => (value instanceof Date ? value.toISOString() : value)),
+        ),
+      }))
+    },
   )
   app.get(
     pattern(routes.healthManifest),

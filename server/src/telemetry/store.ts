@@ -7,6 +7,7 @@ import type { SliceQuota } from './domain/quota.ts'
 import type { Keep } from './domain/sealing.ts'
 import type {
   AppendOutcome,
+  CountRequest,
   CompactionReport,
   DeclareRequest,
   LatestAnswer,
@@ -87,6 +88,8 @@ export interface TelemetryStore {
   rows(request: RowsRequest): Promise<RowsAnswer>
   /** Read the latest row of each node, and of each combination of texts, in a measurement of the scope `node`. */
   latest(request: LatestRequest): Promise<LatestAnswer>
+  /** Count the rows of a measurement in a time, with numbers above a given one; 0 when there is no such measurement. */
+  count(request: CountRequest): Promise<number>
   /**
    * Write a Parquet file. Returns false when there is no such measurement. `fromUs` is inclusive, `toUs` is exclusive.
    *
@@ -207,6 +210,7 @@ export async function createTelemetryStore(
     declare: (request) => thread.ask('declare', request),
     list: () => thread.ask('list', undefined),
     rows: (request) => thread.ask('rows', request),
+    count: (request) => thread.ask('count', request),
     latest: (request) => thread.ask('latest', request),
     writeParquet,
     compact: (nowMs = Date.now()) => thread.ask('compact', nowMs * 1000),

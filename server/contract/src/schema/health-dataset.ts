@@ -59,3 +59,14 @@ export const PublishedDay = Type.Object(
   { $id: 'PublishedDay' },
 )
 export type PublishedDay = Static<typeof PublishedDay>
+
+/** What the server itself has recorded in a period, such as `node_states`: the columns with DuckDB's types, and the rows. Times are RFC 3339. */
+export const RecordedTable = Type.Object(
+  {
+    name: Type.String(),
+    columns: Type.Array(Type.Object({ name: Type.String(), type: Type.String() })),
+    rows: Type.Array(Type.Array(Type.Union([Type.String(), Type.Number(), Type.Null()]))),
+  },
+  { $id: 'RecordedTable' },
+)
+export type RecordedTable = Static<typeof RecordedTable>

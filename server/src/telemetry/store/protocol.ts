@@ -179,6 +179,16 @@ export interface ParquetRequest extends MeasurementId {
   readonly file: string
 }
 
+/** Rows of a measurement that are to be counted. Times are in microseconds since the epoch. */
+export interface CountRequest extends MeasurementId {
+  /** Count the rows with numbers above this one. */
+  readonly after: number
+  /** Inclusive. */
+  readonly fromUs: number
+  /** Exclusive. */
+  readonly toUs: number
+}
+
 /** The latest rows of a measurement of the scope `node` that a reader asks for. */
 export interface LatestRequest {
   readonly name: string
@@ -202,6 +212,8 @@ export interface StoreCalls {
   list(): Promise<readonly Measurement[]>
   rows(request: RowsRequest): Promise<RowsAnswer>
   latest(request: LatestRequest): Promise<LatestAnswer>
+  /** Count rows. 0 when there is no such measurement. */
+  count(request: CountRequest): Promise<number>
   /** Write a file. Returns false when there is no such measurement, and so no file. */
   parquet(request: ParquetRequest): Promise<boolean>
   /** Cancel a file by the id of its request. */

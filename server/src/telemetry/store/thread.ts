@@ -43,6 +43,7 @@ const sentences: Readonly<Record<keyof StoreCalls, string>> = {
   declare: 'declare measurements',
   list: 'list measurements',
   rows: 'read rows',
+  count: 'count rows',
   latest: 'read the latest rows',
   parquet: 'write a Parquet file',
   cancel: 'give up a Parquet file',

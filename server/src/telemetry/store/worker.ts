@@ -6,6 +6,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { checkFiles, findDamaged } from './check-files.ts'
 import { createCompaction, type Compaction } from './compaction.ts'
 import { openDatabase, scratchDir, type StoreDatabase } from './database.ts'
+import { countRows } from './count.ts'
 import { createExports, interruptEveryMs } from './exports.ts'
 import { isFatal, isOfEngine } from './failure.ts'
 import { readLatest } from './latest.ts'
@@ -112,6 +113,7 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
         ),
       ),
     rows: (request) => read(() => readRows(source(database.reading), request)),
+    count: (request) => survey(() => countRows(source(database.surveying), request)),
     latest: (request) => survey(() => readLatest(database.surveying, ingest.catalog, request)),
     parquet(request) {
       const { isAnonymous } = request

@@ -49,6 +49,7 @@ const reads: readonly Case[] = [
   routes.nodeMetrics,
   routes.measurements,
   routes.healthDays,
+  routes.healthRecorded,
   routes.users,
   routes.whoami,
   routes.tokens,
