@@ -9,6 +9,7 @@ import {
   type MemberError,
 } from '@community-lab/contract'
 import { removeHalfWritten } from '@community-lab/contract/host'
+import { askChrony } from './clock/chrony.ts'
 import { openNodeClock } from './clock/node-clock.ts'
 import { hostClocks, virtualClocks } from './clock/source.ts'
 import { writeSteadyFile } from './clock/steady-file.ts'
@@ -115,6 +116,8 @@ async function work(
     bootId: boot,
     spool,
     problems,
+    // The chronyd of the host knows nothing of the clock of a virtual node.
+    askUtc: clockFile === null ? (aborted) => askChrony(aborted) : undefined,
     tellCatcher: (baseUs, rate) => writeSteadyFile(catcherFolder(dataDir), { boot, baseUs, rate }),
   })
   let reportSoon = (): void => undefined

@@ -3,6 +3,7 @@ import { nodeSource, setSampleClock } from '../measurement/sample.ts'
 import type { Spool } from '../measurement/spool/spool.ts'
 import type { StreamClock } from '../measurement/uplink/time-exchange.ts'
 import type { NodeProblems } from '../report/problems.ts'
+import type { UtcClock } from './domain/chrony.ts'
 import { describeClock } from './domain/clock-problem.ts'
 import { clockFields } from './domain/clock-fields.ts'
 import {
@@ -32,6 +33,8 @@ export interface NodeClockOptions {
   readonly problems: Pick<NodeProblems, 'set' | 'clear'>
   /** Tell the catcher how to compute the steady clock: the kernel's monotonic clock times `rate`, plus `baseUs`. Returns false when that is not possible now, as on a full disk. */
   tellCatcher(baseUs: number, rate: number): boolean
+  /** Ask who knows UTC on this host. It never throws. Default: nobody does. */
+  readonly askUtc?: ((signal: AbortSignal) => Promise<UtcClock | null>) | undefined
 }
 
 /** What the node knows of the server's time. Each answer is an interval that contains the truth, in microseconds; null while the offset is not known. */
@@ -55,6 +58,8 @@ export interface NodeClock extends StreamClock, ServerClock {
 const markKey = 'clock'
 /** The interval of comparisons. A step is noticed after this time at most, so this is how long samples are in doubt. */
 const lookEveryMs = 250
+/** The interval of questions for UTC. They start a process. */
+const askUtcEveryMs = 50_000
 /** The interval of rows, while nothing happens. */
 const tellEveryUs = 60e6
 
@@ -63,11 +68,12 @@ const tellEveryUs = 60e6
  * sample does not depend on when somebody sets the wall clock, and costs nothing to correct later. What is known of this clock is told in rows of `clock`.
  */
 export function openNodeClock(options: NodeClockOptions): NodeClock {
-  const { source, bootId, spool, problems, tellCatcher } = options
+  const { source, bootId, spool, problems, tellCatcher, askUtc } = options
   const listeners = new Set<() => void>()
   let estimate: Estimate | null = null
   let toldUs = Number.NEGATIVE_INFINITY
   let toldErrorUs = Infinity
+  let utc: UtcClock | null = null
   const begun = begin(parseClockState(spool.mark(markKey)))
   let { state } = begun
   tellCatcher(state.baseUs + source.aheadUs, source.rate)
@@ -96,7 +102,7 @@ export function openNodeClock(options: NodeClockOptions): NodeClock {
 
   function tell(step: (Step & { readonly movedUs: number }) | null = null): void {
     const monotonicUs = source.monotonicUs()
-    const fields = clockFields({ state, estimate, step, monotonicUs })
+    const fields = clockFields({ state, estimate, step, monotonicUs, utc })
     const row = {
       time_us: Math.round(monotonicUs + state.baseUs),
       source: nodeSource,
@@ -118,6 +124,7 @@ export function openNodeClock(options: NodeClockOptions): NodeClock {
     state = { ...state, baseUs: state.baseUs + moved, epoch: state.epoch + 1 }
     // The host may have been suspended, and its monotonic clock may have stood still.
     estimate = null
+    utc = null
     tell({ ...step, movedUs: moved })
     for (const listener of listeners) listener()
   }
@@ -191,12 +198,25 @@ export function openNodeClock(options: NodeClockOptions): NodeClock {
     run: (signal) =>
       new Promise((resolve) => {
         const timer = setInterval(look, lookEveryMs)
+        const ask = (): void => {
+          const { epoch } = state
+          void askUtc?.(signal).then((answer) => {
+            // The clock may have been set since.
+            utc = state.epoch === epoch ? answer : null
+          })
+        }
+        const asking = setInterval(ask, askUtcEveryMs)
         const end = (): void => {
           clearInterval(timer)
+          clearInterval(asking)
           resolve()
         }
-        if (signal.aborted) end()
-        else signal.addEventListener('abort', end, { once: true })
+        if (signal.aborted) {
+          end()
+          return
+        }
+        signal.addEventListener('abort', end, { once: true })
+        ask()
       }),
   }
 }

@@ -19,6 +19,8 @@ const traffic = (direction: 'receive' | 'transmit'): DeclaredFields => ({
  *
  * A row with `step_s` says that the wall clock was set, by so many seconds; `unsure_s` before that was found, it had not been yet. The time of samples
  * has moved by `moved_s` with it. Rows of one `epoch` are of one boot without a step, and only these may be used together.
+ * Where chronyd runs on the node, `utc_offset_s` is what to add to the wall clock to get UTC, within `utc_error_s`, by what chronyd says of its servers. It is told for comparison, and corrects nothing:
+ * the server's clock may be wrong itself.
  * `boot_id` is Linux's id of the boot, and `monotonic_s` the node's monotonic clock at the `time` of the row.
  */
 export const clockMeasurement = 'clock'
@@ -78,6 +80,8 @@ export const nodeMeasurements: Readonly<Record<string, DeclaredFields>> = {
     rtt_s: 'number',
     source: 'text',
     wall_s: 'number',
+    utc_offset_s: 'number',
+    utc_error_s: 'number',
     step_s: 'number',
     unsure_s: 'number',
     moved_s: 'number',

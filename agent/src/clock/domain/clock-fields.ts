@@ -1,4 +1,5 @@
 import type { FieldValue } from '@community-lab/contract'
+import type { UtcClock } from './chrony.ts'
 import { offsetAt, type Estimate } from './estimate.ts'
 import type { ClockState } from './state.ts'
 import { middleOf, type Step } from './wall.ts'
@@ -10,13 +11,16 @@ export interface ClockNews {
   readonly step: (Step & { readonly movedUs: number }) | null
   /** The monotonic clock at the time of the row, in microseconds. */
   readonly monotonicUs: number
+  /** null: nobody on the node knows UTC. */
+  readonly utc: UtcClock | null
 }
 
 /** Make the fields of a row of `clock`. The meaning of each is that of `clockMeasurement` in the contract. Offsets are relative to the steady clock. */
 export function clockFields(news: ClockNews): Record<string, FieldValue> {
-  const { state, estimate, step, monotonicUs } = news
+  const { state, estimate, step, monotonicUs, utc } = news
   return {
     ...(estimate === null ? {} : offsetFields(estimate, news)),
+    ...(utc === null ? {} : { utc_offset_s: utc.offsetS, utc_error_s: utc.errorS }),
     wall_s: (middleOf(state.wall) - state.baseUs) / 1e6,
     ...(step === null
       ? {}

@@ -352,8 +352,7 @@ function addSamples(app: FastifyInstance, samples: Samples): void {
     '/api/measurements/slice-1/:name/parquet',
     async (request, reply) => {
       const rows = (await readSamples(samples)).get(request.params.name) ?? []
-      const { run } = request.query
-      const own = rows.filter((row) => run === undefined || row['run'] === run)
+      const own = rows.filter((row) => [undefined, row['run']].includes(request.query.run))
       const file = path.join(dir, `${request.params.name}.parquet`)
       await writeParquet(own, { all: rows, file })
       return reply.type('application/vnd.apache.parquet').send(await readFile(file))

@@ -1,5 +1,9 @@
 import { beforeEach, expect, it } from 'vitest'
-import { openNodeClock, type NodeClock } from '../../../../agent/src/clock/node-clock.ts'
+import {
+  openNodeClock,
+  type NodeClock,
+  type NodeClockOptions,
+} from '../../../../agent/src/clock/node-clock.ts'
 import { nowUs } from '../../../../agent/src/measurement/sample.ts'
 import type { Sample } from '../../../../agent/src/measurement/measurement.ts'
 
@@ -16,8 +20,9 @@ class Host {
   readonly problems = new Map<string, string>()
   readonly #marks = new Map<string, unknown>()
 
-  open(): NodeClock {
+  open(askUtc?: NodeClockOptions['askUtc']): NodeClock {
     return openNodeClock({
+      askUtc,
       source: {
         rate: 1,
         aheadUs: 0,
@@ -201,4 +206,20 @@ it('knows the server’s time, when it will be another one, and what programs ad
   host.ahead += 50_000_000
   clock.look()
   expect(clock.serverTime()).toBeNull()
+})
+
+it('tells what is known of UTC beside it, until the clock is set', async () => {
+  const clock = host.open(() => Promise.resolve({ offsetS: -0.02, errorS: 0.001 }))
+  const stop = new AbortController()
+  const running = clock.run(stop.signal)
+  await Promise.resolve()
+  host.monotonic += 60_000_000
+  clock.look()
+  expect(host.last).toMatchObject({ utc_offset_s: -0.02, utc_error_s: 0.001 })
+  host.ahead += 50_000_000
+  clock.look()
+  expect(host.last).toHaveProperty('step_s')
+  expect(host.last).not.toHaveProperty('utc_offset_s')
+  stop.abort()
+  await running
 })
