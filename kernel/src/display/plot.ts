@@ -12,12 +12,14 @@ import { chooseLogTicks } from './log-ticks.ts'
 import { compoundMarks, showAsFigure } from './lone-marks.ts'
 import { quietFunctions } from './quiet-functions.ts'
 import { noteOutside } from './outside-axes.ts'
+import { withWarnings } from './plot-warnings.ts'
+import { writeTimes } from './time-axis.ts'
 
 /**
  * Observable Plot without a browser: `Plot.plot` and `mark.plot()` use a document of the kernel's unless the options name one. A notebook shows a figure that
  * is the last expression of a cell or that is given to `show`.
  *
- * On a logarithmic axis, a bar that begins at 0 is drawn from the end of the axis. A note below the figure names values that have no place on the axis.
+ * Times on a horizontal axis are by 24 hours and name their zone, unless `tickFormat` says otherwise. On a logarithmic axis, a bar that begins at 0 is drawn from the end of the axis. A note below the figure names values that have no place on the axis.
  */
 export const Plot: typeof ObservablePlot = {
   ...quietFunctions({ ...ObservablePlot, ...compoundMarks(), ...finiteBins() }),
@@ -47,6 +49,7 @@ function draw(options: ObservablePlot.PlotOptions): Figure {
   const [figure, report] = wider === null ? first : drawOnce(wider)
   const labelled = addTicks(wider ?? options, figure, report)
   const drawn = labelled === null ? figure : drawOnce(labelled)[0]
+  writeTimes(drawn)
   for (const { label, count, of } of report.undrawn.values())
     addNote(
       drawn,
@@ -135,7 +138,7 @@ function drawFirst(
 
 function drawOnce(options: ObservablePlot.PlotOptions): readonly [Figure, LogReport] {
   try {
-    return watchLogScales(() => ObservablePlot.plot(options))
+    return watchLogScales(() => withWarnings(() => ObservablePlot.plot(options)))
   } catch (cause) {
     if (!(cause instanceof TypeError && cause.message.includes('BigInt'))) throw cause
     const problem = 'a column holds bigints, integers beyond 2^53, with which it does not calculate'

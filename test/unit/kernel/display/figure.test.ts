@@ -346,6 +346,16 @@ describe('a mark of which nothing is drawn', () => {
     expect(noteOf(Plot.dot(rows, { x: 'a', y: 'b', tip: true }).plot())).toContain('tips follow')
   })
 
+  it('has what Plot warns of as a note of the figure, not in the console, where it stays', () => {
+    const points = [1, 2, 3].map((value) => ({ a: value, b: value, of: `n${value}` }))
+    const figure = Plot.line(points, { x: 'a', y: 'b', stroke: 'of' }).plot()
+    expect(noteOf(figure)).toBe(
+      '⚠ most values of a colour have one point only, which makes no line; set z: null for one line',
+    )
+    expect(figure.textContent).not.toContain('check the console')
+    expect(noteOf(Plot.line(points, { x: 'a', y: 'b', stroke: 'of', z: null }).plot())).toBe('')
+  })
+
   it('is reported when no row has a value that it needs', () => {
     expect(noteOf(Plot.dot([{ a: 1, b: null }], { x: 'a', y: 'b' }).plot())).toBe(
       '⚠ no dot is drawn: none of 1 rows has a value of y (b) that can be drawn',
