@@ -149,8 +149,8 @@ describe.each(testbedKinds)('the testbed of %s', (as) => {
       await oneWay.sql`select r.delay_s + r.clock_offset_s - s.clock_offset_s as delay_s, r.clock_error_s + s.clock_error_s as error_s
         from one_way r asof join one_way_sent s on s.node = r.source and s.peer = r.node and s.time <= r.time`
     expect(corrected).toHaveLength(40)
-    const [found] = await path.sql`select hops, reached from path`
-    expect(found).toMatchObject({ hops: 4, reached: true })
+    const [found] = await path.sql`select hops, reached, nodes from path`
+    expect(found).toMatchObject({ hops: 4, reached: true, nodes: 'n1 n2 n5' })
     // Links carry 20 Mbit/s. Of that, TCP needs some for headers, and time to find out.
     const [test] =
       await throughput.sql`select bytes_per_second * 8 / 1e6 as mbps from throughput_test`

@@ -6,9 +6,12 @@
 /** The part of a figure that is used. */
 interface DrawnFigure {
   querySelectorAll(selector: string): Iterable<Element>
-  scale(
-    name: 'x',
-  ): { readonly type?: string; readonly invert?: (at: number) => unknown } | undefined
+  scale(name: 'x'):
+    | {
+        readonly type?: string | null | undefined
+        readonly invert?: ((at: number) => unknown) | undefined
+      }
+    | undefined
 }
 
 /** What Plot writes at a tick, by the smallest unit that the ticks of an axis need. Source: Plot 0.6.17, time.js, formatTimeInterval. */

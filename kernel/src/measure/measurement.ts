@@ -1,5 +1,6 @@
 import type { Point } from '@community-lab/contract'
 import type { Kind } from '../argument.ts'
+import type { NodeAddresses } from '../run/route.ts'
 import type { RunProgram } from '../run/start.ts'
 import type { SliceHandle } from '../sliver/slice-handle.ts'
 
@@ -19,12 +20,14 @@ export interface MeasurementPlan {
 export interface StandardMeasurement<Options extends object> {
   /** The types of its options besides `name` and `signal`, which all measurements have. */
   readonly kinds: Readonly<Record<Exclude<keyof Options, 'name' | 'signal'>, Kind>>
+  /** Whether its plan needs the addresses of nodes, which takes requests. */
+  readonly needsNodes?: boolean
   /**
-   * Compile the options to a plan.
+   * Compile the options to a plan. `nodes`: what is known of the addresses of nodes, if it asks for that.
    *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID when an option is missing or out of range; LAB_SLIVER_UNKNOWN, LAB_SLIVER_NO_ADDRESS.
    */
-  plan(slice: SliceHandle, options: Options): MeasurementPlan
+  plan(slice: SliceHandle, options: Options, nodes?: readonly NodeAddresses[]): MeasurementPlan
 }
 
 /** Options of every measurement. */

@@ -4,7 +4,7 @@ import { prober } from './prober.ts'
  * The program that traces paths with traceroute, target after target, again and again. All probes of a run carry one flow label, so that routers that choose between paths of the same length
  * choose the same one (Paris traceroute, for IPv6). Each hop is probed several times in a round, so it has a loss.
  *
- * Settings: `every_s`, `rounds`, `probes` (of a hop in a round), `hops` (the most), `flow_label`, lines `to` of slivers.
+ * Settings: `every_s`, `rounds`, `probes` (of a hop in a round), `hops` (the most), `flow_label`, lines `to` of slivers, lines `node` with a name, the address of its router and the /64 prefix of its slivers, `-` for what is not known.
  *
  * Sources: Augustin et al., "Avoiding traceroute anomalies with Paris traceroute", IMC 2006; RFC 6437 (flow label), RFC 6438 (its use by routers); traceroute(8).
  */
@@ -20,7 +20,17 @@ for (map { "$_/traceroute" } split(/:/, $ENV{PATH} // '/usr/bin')) {
 }
 if (!defined $traceroute) { print STDERR "this template has no Debian traceroute: install the package traceroute, or use the template tiny\n"; exit(127) }
 tool('traceroute', $version);
-my @targets = grep { $_->[1] ne $own } @lines;
+my @targets = grep { $_->[0] eq 'to' && $_->[1] ne $own } @lines;
+my (%routers, %prefixes);
+for (grep { $_->[0] eq 'node' } @lines) {
+  my (undef, $name, $router, $prefix) = @$_;
+  $routers{inet_pton(AF_INET6, $router) // ''} = $name;
+  $prefixes{substr(inet_pton(AF_INET6, $prefix) // '', 0, 8)} = $name;
+}
+sub node_of {
+  my $address = inet_pton(AF_INET6, $_[0]) // return;
+  return $routers{$address} // $prefixes{substr($address, 0, 8)};
+}
 my (%before, %reached);
 my $begin = now(1);
 ROUND: for my $round (1 .. $rounds) {
@@ -56,7 +66,9 @@ sub trace {
     my $lost = $probes - $answered;
     for my $one (@order) {
       my @sorted = sort { $a <=> $b } @{$times{$one}};
-      put(sprintf('path_hop peer="%s" round=%d ttl=%d address="%s" received=%d lost=%d rtt_s=%.6f', $name, $round, $ttl, $one, scalar @sorted, $lost, $sorted[0] / 1000)) if @sorted;
+      my $node = node_of($one);
+      my $named = defined $node ? qq( hop_node="$node") : '';
+      put(sprintf('path_hop peer="%s" round=%d ttl=%d address="%s"' . $named . ' received=%d lost=%d rtt_s=%.6f', $name, $round, $ttl, $one, scalar @sorted, $lost, $sorted[0] / 1000)) if @sorted;
       # So the sum over rows is the number of probes.
       $lost = 0 if @sorted;
     }
@@ -72,7 +84,13 @@ sub trace {
   $before{$name} = $path;
   $reached{$name} ||= $is_reached;
   my $words = $is_reached ? 'true' : 'false';
-  put(sprintf('path peer="%s" round=%d hops=%d reached=%s changed=%s addresses="%s"', $name, $round, scalar @path, $words, $changed, $path));
+  # A node at the end answers twice: as a router, and as the sliver on it.
+  my @nodes;
+  for my $hop (@path) {
+    my $node = join('|', map { node_of($_) // $_ } split(/\|/, $hop));
+    push(@nodes, $node) if !@nodes || $nodes[-1] ne $node;
+  }
+  put(sprintf('path peer="%s" round=%d hops=%d reached=%s changed=%s addresses="%s" nodes="%s"', $name, $round, scalar @path, $words, $changed, $path, join(' ', @nodes)));
   flush_lines();
 }
 `

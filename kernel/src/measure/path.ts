@@ -10,6 +10,8 @@ import {
   type RowOf,
 } from '@community-lab/contract'
 import { wholeNumber } from '../argument.ts'
+import type { NodeAddresses } from '../run/route.ts'
+import type { SliceHandle } from '../sliver/slice-handle.ts'
 import { chooseEnds, countProbes, seriesKinds, type EndsOptions } from './ends.ts'
 import type { MeasureOptions, StandardMeasurement } from './measurement.ts'
 import { pathProgram } from './path-program.ts'
@@ -45,6 +47,9 @@ const pathPoint = point('path', {
   addresses: text(
     'the addresses of the hops, with * for one that did not answer, and | between several',
   ),
+  nodes: text(
+    'the nodes on the way, from the first to the last; an address where no node is known, and * where nobody answered',
+  ),
 })
 
 const pathHopPoint = point('path_hop', {
@@ -52,6 +57,7 @@ const pathHopPoint = point('path_hop', {
   round,
   ttl: integer('number of the hop, from 1'),
   address: optional(text('who answered; null: nobody')),
+  hop_node: optional(text('the node that has this address, or whose sliver has; null: not known')),
   received: count('answers from this address'),
   lost: count('probes of this hop without an answer, in the first of its rows; 0 in the others'),
   rtt_s: optional(seconds('the shortest round trip of this round to this address')),
@@ -73,7 +79,8 @@ export const pathMeasurement: StandardMeasurement<PathOptions> = {
     probes: wholeNumber(1, 10),
     flowLabel: wholeNumber(1, 0xf_ffff),
   },
-  plan(slice, { everyMs, forMs, probes = 3, flowLabel = 1, ...ends }) {
+  needsNodes: true,
+  plan(slice, { everyMs, forMs, probes = 3, flowLabel = 1, ...ends }, nodes = []) {
     const rounds = countProbes({ everyMs, forMs }, { leastMs: 10_000, mostMs: 86_400_000 })
     const { sources, targets } = chooseEnds(slice, ends)
     const longestMs = targets.length * longestTraceMs(probes)
@@ -90,11 +97,32 @@ export const pathMeasurement: StandardMeasurement<PathOptions> = {
       hops: maxHops,
       flow_label: flowLabel,
     }
-    const lines = targets.map((sliver) => endLine('to', sliver))
+    const lines = [...targets.map((sliver) => endLine('to', sliver)), ...nodeLines(slice, nodes)]
     return {
       programs: [{ on: sources, script: pathProgram, args: [settings(options, lines)] }],
       points: [pathPoint, pathHopPoint, toolPoint],
       expectedMs: forMs,
     }
   },
+}
+
+/** The most nodes whose names a program knows: their lines take 32 KiB of the 64 that a run may have. */
+const mostNodes = 400
+
+/** Return a line for each node with what is known of its addresses. When there are too many, those of the slice come first. */
+function nodeLines(
+  slice: SliceHandle,
+  nodes: readonly NodeAddresses[],
+): readonly (readonly string[])[] {
+  const own = new Set(slice.slivers.map(({ node }) => node))
+  const known = nodes.filter(({ address, prefix }) => address !== null || prefix !== null)
+  return known
+    .toSorted((a, b) => Number(own.has(b.name)) - Number(own.has(a.name)))
+    .slice(0, mostNodes)
+    .map(({ name, address, prefix }) => [
+      'node',
+      name,
+      address ?? '-',
+      prefix?.replace(/\/\d+$/u, '') ?? '-',
+    ])
 }

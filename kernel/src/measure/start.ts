@@ -3,6 +3,7 @@ import { abortSignal, checkArgument, checkOptions, oneOf, type Kind } from '../a
 import { currentDisplay } from '../display/current.ts'
 import type { Run } from '../run/run.ts'
 import { runName, startRun } from '../run/start.ts'
+import { readAddresses } from '../run/traceroute.ts'
 import type { Session } from '../session.ts'
 import type { SliceHandle } from '../sliver/slice-handle.ts'
 import type { MeasureOptions, StandardMeasurement } from './measurement.ts'
@@ -19,7 +20,7 @@ export function checkMeasure(name: MeasurementName, options: object): void {
 }
 
 /** Start a standard measurement. See `Slice.measure`. */
-export function startMeasurement<Name extends MeasurementName>(
+export async function startMeasurement<Name extends MeasurementName>(
   session: Session,
   slice: SliceHandle,
   {
@@ -33,7 +34,8 @@ export function startMeasurement<Name extends MeasurementName>(
   },
 ): Promise<Run<Measurements[Name]['tables']>> {
   const standard: StandardMeasurement<Measurements[Name]['options']> = measurements[measurement]
-  const { programs, points, expectedMs, note } = standard.plan(slice, options)
+  const nodes = standard.needsNodes === true ? await readAddresses(session, signal) : []
+  const { programs, points, expectedMs, note } = standard.plan(slice, options, nodes)
   const { name = createName(measurement) } = options
   if (note !== undefined && note !== null)
     currentDisplay().display({ 'text/plain': `measure ${measurement}: ${note}` })

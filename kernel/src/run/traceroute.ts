@@ -46,7 +46,11 @@ export async function traceRoute(
   return createRoute(from.node, nameHops(hops, nodes), reached)
 }
 
-async function readAddresses(session: Session, signal: AbortSignal): Promise<NodeAddresses[]> {
+/** Read the names of the nodes, with what is known of their addresses. */
+export async function readAddresses(
+  session: Session,
+  signal: AbortSignal,
+): Promise<NodeAddresses[]> {
   const [nodes, routers] = await Promise.all([
     session.http.ask(Type.Array(NodeSchema), routes.nodes, { signal }),
     readRouters(session, signal),

@@ -10,6 +10,9 @@ const program: EndProgram = {
   settings: settings({ every_s: 0.5, rounds: 2, probes: 3, hops: 20, flow_label: 4711 }, [
     ['to', '1@1', 'n1', 'fd00::a'],
     ['to', '1@2', 'n2', 'fd01::9'],
+    ['node', 'n2', 'fd00::b', 'fd01::'],
+    ['node', 'n3', 'fd00::e', '-'],
+    ['node', 'n4', '-', 'fd04::'],
   ]),
 }
 
@@ -20,13 +23,20 @@ ip -6 route add fd01::/64 via fd00::b`
 it('traces a path in each round, with the losses of each hop', async () => {
   const result = await runOnLink([program], behind)
   expect(result).toMatchObject({ exitCode: 0, stderr: '' })
-  const path = { peer: 'n2', hops: 1, reached: true, changed: false, addresses: 'fd01::9' }
+  const path = {
+    peer: 'n2',
+    hops: 1,
+    reached: true,
+    changed: false,
+    addresses: 'fd01::9',
+    nodes: 'n2',
+  }
   expect(rowsOf(result, 'path')).toMatchObject([
     { ...path, round: 1, run: runId },
     { ...path, round: 2 },
   ])
   expect(rowsOf(result, 'path_hop')[0]).toMatchObject({
-    ...{ peer: 'n2', round: 1, ttl: 1, address: 'fd01::9', received: 3, lost: 0 },
+    ...{ peer: 'n2', round: 1, ttl: 1, address: 'fd01::9', hop_node: 'n2', received: 3, lost: 0 },
   })
   expect(rowsOf(result, 'tool')).toMatchObject([{ tool: 'traceroute' }])
 })
@@ -51,12 +61,20 @@ if [ "$1" = --version ]; then echo 'Modern traceroute for Linux, version 2.1.2';
 echo 'traceroute to fd01::9 (fd01::9), 20 hops max, 80 byte packets'
 echo ' 1  fd00::b  0.100 ms fd00::c  0.300 ms *'
 echo ' 2  fd01::9  0.500 ms  0.400 ms  0.600 ms'
+echo ' 3  * * *'
+echo ' 4  fd04::7  0.500 ms  0.400 ms  0.600 ms'
 program
 chmod 755 $bin/traceroute; PATH=$bin:$PATH`
-  const hops = rowsOf(await runOnLink([program], traceroute), 'path_hop')
+  const result = await runOnLink([program], traceroute)
+  const hops = rowsOf(result, 'path_hop')
   expect(hops.slice(0, 3)).toMatchObject([
     { ttl: 1, address: 'fd00::b', received: 1, lost: 1 },
     { ttl: 1, address: 'fd00::c', received: 1, lost: 0 },
     { ttl: 2, address: 'fd01::9', received: 3, lost: 0 },
   ])
+  expect(hops.map((hop) => hop['hop_node'])).toEqual([
+    ...['n2', undefined, 'n2', undefined, 'n4'],
+    ...['n2', undefined, 'n2', undefined, 'n4'],
+  ])
+  expect(rowsOf(result, 'path')[0]).toMatchObject({ nodes: 'n2|fd00::c n2 * n4' })
 })

@@ -160,3 +160,21 @@ it('asks the DNS server at an address, on a sliver, or the one of each sliver', 
   ])
   expect(server()).toBe('')
 })
+
+it('gives a trace the names of nodes, those of the slice first where there are too many', () => {
+  const nodes = Array.from({ length: 2_000 }, (_, index) => ({
+    name: `a-node-with-a-long-name-${index}`,
+    address: 'fd77:1234:5678:9abc:def0:1234:5678:9abc',
+    prefix: 'fd77:1234:5678:9abc::/64',
+  }))
+  const own = { name: 'n2', address: null, prefix: 'fd77:0:0:2::/64' }
+  const options = { ...pair, everyMs: 10_000, forMs: 10_000 }
+  const { programs } = measurements.path.plan(aSlice(2), options, [...nodes, own])
+  const [{ script = '', args = [] } = {}] = programs
+  const lines = String(args[0])
+    .split('\n')
+    .filter((line) => line.startsWith('node '))
+  expect(lines).toHaveLength(400)
+  expect(lines[0]).toBe('node n2 - fd77:0:0:2::')
+  expect(Buffer.byteLength(script + args.join(''))).toBeLessThan(65_536)
+})
