@@ -69,6 +69,26 @@ const expectations = new Map<string, Expectation>([
     },
   ],
   [
+    '04-measurements.ipynb',
+    {
+      check(executed) {
+        expect(textOf(cellOf(executed, 'path'))).toContain(
+          'n1 → n2 → n5: 10 ms each way, 20 Mbit/s',
+        )
+        for (const tag of ['rtt', 'one-way', 'http', 'compare'])
+          expect(shownAs(cellOf(executed, tag), 'text/html')).toContain('<svg')
+        // Nothing is faster than the links, and on a busy machine nobody knows how much slower it is. Without root, a relay delays packets by half a millisecond less.
+        const compared = textOf(cellOf(executed, 'compare'))
+        const measured = (what: string) =>
+          Number(new RegExp(`${what}.*: (\\S+) (?:ms|Mbit)`, 'u').exec(compared)?.[1])
+        expect(measured('round trip')).toBeGreaterThan(19)
+        expect(measured('connection of TCP')).toBeGreaterThan(19)
+        expect(measured('throughput of TCP')).toBeGreaterThan(0)
+        expect(measured('throughput of TCP')).toBeLessThan(20)
+      },
+    },
+  ],
+  [
     'sample-size.ipynb',
     {
       allWays: true,

@@ -178,3 +178,17 @@ it('gives a trace the names of nodes, those of the slice first where there are t
   expect(lines[0]).toBe('node n2 - fd77:0:0:2::')
   expect(Buffer.byteLength(script + args.join(''))).toBeLessThan(65_536)
 })
+
+it('measures 50 nodes from all to all at the rates that the README tells', () => {
+  const slice = aSlice(50)
+  const { rtt, http, path, throughput } = measurements
+  const oneWay = measurements['one-way']
+  const refused: readonly [() => unknown, RegExp][] = [
+    [() => rtt.plan(slice, { ...all, everyMs: 489, forMs: 999 }), /2450 pairs .*least 490/u],
+    [() => oneWay.plan(slice, { ...all, everyMs: 489, forMs: 999 }), /at least 490/u],
+    [() => http.plan(slice, { ...all, everyMs: 2_499, count: 1 }), /at least 2500/u],
+    [() => path.plan(slice, { ...all, everyMs: 10_000, forMs: 10_000 }), /take 400000 ms/u],
+  ]
+  for (const [plan, words] of refused) expect(plan).toThrow(words)
+  expect(throughput.plan(slice, all).note).toBe('2450 tests one after the other take 572 minutes')
+})
