@@ -8,6 +8,7 @@ use Catcher::Files qw(monotonic_us read_steady write_text);
 use Catcher::List qw(read_wanted write_caught);
 use Catcher::Settings qw(configure $dir);
 use Catcher::Stream qw(catch empty finish is_fifo_open open_stream);
+use Catcher::Sync qw(sync_moved);
 
 # The catcher: one process for all slivers of a node. Programs in slivers write lines into FIFOs, one for each sliver. The catcher moves these bytes into files,
 # and the agent reads the files. The catcher continues to run when the agent ends. It is written in Perl, which can call splice(2) and is part of every Debian
@@ -37,6 +38,8 @@ use Catcher::Stream qw(catch empty finish is_fifo_open open_stream);
 # are counted. They are moved into the file 'lost' first, where the next catcher finds them after a kill. The catcher sleeps seven times as long as it
 # works, so a faster writer has to wait.
 #
+# What was moved is on the disk about a second later: see Sync.pm. Until then a power cut may take it, or leave zeros where it was.
+#
 # On a full disk only a part of a write succeeds. The missing part is then written before anything else, so the index has only complete entries, and no line is
 # joined to another one. 'dropped', 'refused' and 'caught' are overwritten in place, because a full disk has no room for a second file. Their last bytes show
 # whether they are complete. The agent replaces 'wanted', so it is always complete.
@@ -45,13 +48,15 @@ configure(@ARGV);
 # How long the catcher rests after each round: so many times as long as that took, and at least so many microseconds.
 my ($rest_factor, $rest_us) = (7, 1000);
 my ($stop, $is_answered, $did_tasks_us, %streams, %ended) = (0, 0, 0);
-# The bits of select(2) for everything that is read.
-my $all_readable;
+# The bits of select(2) for everything that is read; whether everything that was moved is on the disk, and since when it is not.
+my ($all_readable, $is_synced, $moved_us) = (undef, 1, 0);
 sysopen(my $lock, "$dir/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\n";
 flock($lock, LOCK_EX | LOCK_NB) or exit 3;
 write_text($lock, "$$\n");
 $SIG{TERM} = sub { $stop = 1 };
 $SIG{PIPE} = $SIG{HUP} = $SIG{INT} = 'IGNORE';
+# The process that syncs leaves nothing behind.
+$SIG{CHLD} = 'IGNORE';
 sysopen(my $wake, "$dir/wake", O_RDWR | O_NONBLOCK) or die "wake: $!\n";
 
 # Execute the task of a sliver. Returns its state.
@@ -124,7 +129,7 @@ until ($stop) {
   }
   my $readable = $all_readable;
   my $is_owing = !$is_answered || grep { $_->{owed_us} || $_->{dropped} != $_->{dropped_saved} } values %streams;
-  my $found = select($readable, undef, undef, $is_owing ? 1 : 60);
+  my $found = select($readable, undef, undef, $is_owing || !$is_synced ? 1 : 60);
   my $began = monotonic_us();
   if ($found > 0 && vec($readable, fileno($wake), 1)) {
     sysread($wake, my $nothing, 4096);
@@ -138,6 +143,11 @@ until ($stop) {
     log_failure($name, $@);
     delete $streams{$name};
     ($is_answered, $all_readable) = (0, undef);
+  }
+  ($is_synced, $moved_us) = (0, $began) if $found > 0 && $is_synced;
+  if (!$is_synced && $began - $moved_us >= 1000000) {
+    $is_synced = sync_moved($lock, values %streams);
+    $moved_us = $began;
   }
   # After a wait, lines that came at nearly the same time are moved together, which is a tenth of the work.
   my $wait_us = $rest_factor * (monotonic_us() - $began);

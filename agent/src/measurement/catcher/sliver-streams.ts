@@ -114,11 +114,19 @@ export function createSliverStreams(options: SliverStreamsOptions): SliverStream
     return null
   }
 
-  function readerOf(sliverId: string, { markKey }: Stream) {
+  function readerOf(sliverId: string, stream: Stream) {
     const dir = folderOf(sliverId)
     const { checks } = options
     const context = { source: sliverId, ...(checks === undefined ? {} : { checks }) }
-    return createStreamReader({ spool, dir, markKey, ...context, onProblem })
+    const wasCut = isOfAnotherBoot(stream)
+    return createStreamReader({
+      spool,
+      dir,
+      markKey: stream.markKey,
+      ...context,
+      wasCut,
+      onProblem,
+    })
   }
 
   /** Make the catcher close a sliver's FIFO, then stop reading. The order matters: the stream may grow until the catcher answers. */

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { LabError, runOfLine } from '@community-lab/contract'
 import { indexEntryBytes } from '../domain/catcher-index.ts'
-import { textOf, type LineContext } from '../domain/line-samples.ts'
+import { lostPower, textOf, type LineContext } from '../domain/line-samples.ts'
 import type { Rate } from '../domain/rate.ts'
 import { addRefusal, bufferFull, tellRefusals, type Refusal } from '../domain/refusals.ts'
 import { nowUs, type Sample } from '../sample.ts'
@@ -75,7 +75,9 @@ const tellEveryMs = 1_000
 
 /** Make the reader of one catcher's folder. */
 export function createStreamReader(options: StreamReaderOptions): StreamReader {
-  const { spool, dir, markKey, source, checks, rate = defaultSampleRate } = options
+  const { spool, dir, markKey, source, wasCut = false, rate = defaultSampleRate } = options
+  const { checks } = options
+  const lineContext = { source, wasCut, ...(checks === undefined ? {} : { checks }) }
   let position = findPosition(options)
   /** Whether the spool has the position. A position after lines without samples can be saved later: without it, these lines are only read again. */
   let isSaved = true
@@ -125,14 +127,17 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
         rest: Buffer.from(position.rest, 'base64'),
       },
       { entries, bytes, from: position.end },
-      { source, ...(checks === undefined ? {} : { checks }), rate, maxLines: turnLines },
+      { ...lineContext, rate, maxLines: turnLines },
     )
     const place = {
       segment: position.segment,
       indexBytes: position.indexBytes + (isIndexed ? entriesRead * indexEntryBytes : 0),
       end: position.end + bytesRead,
     }
-    const rejected = tellRefusals(refusals, { source, nowUs: last.timeUs })
+    const lost = wasCut ? last.end - position.end - bytes.length : 0
+    const rejected = tellRefusals(addLostBytes(refusals, lost, last.timeUs), {
+      ...{ source, nowUs: last.timeUs },
+    })
     const next = { ...moveTo(position, place, rest), refusals: [...rejected.left] }
     const taken = take(
       rejected.samples.length === 0 ? samples : [...samples, ...rejected.samples],
@@ -204,7 +209,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     const now = nowUs()
     const line = textOf(rest)
     const refused = {
-      reason: 'the line has no end',
+      reason: wasCut ? lostPower : 'the line has no end',
       run: runOfLine(line),
       lines: 1,
       line: () => line,
@@ -260,6 +265,17 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
       save()
     },
   }
+}
+
+/** Add that the index tells of bytes that are not there. Nobody knows how many lines they were. */
+function addLostBytes(
+  refusals: readonly Refusal[],
+  bytes: number,
+  timeUs: number,
+): readonly Refusal[] {
+  if (bytes <= 0) return refusals
+  const reason = `${bytes} bytes of lines were not on the node's disk when it lost its power; they count as one line`
+  return addRefusal(refusals, { reason, run: null, lines: 1, line: () => '', time_us: timeUs })
 }
 
 /** A sample that follows what was in the files at one time. */

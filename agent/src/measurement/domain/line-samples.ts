@@ -79,7 +79,12 @@ export interface LineContext {
   readonly source: string
   /** What runs have declared. */
   readonly checks?: Pick<LineChecks, 'check'>
+  /** Whether the node has lost its power since the line was written. Then zeros may be where a part of it was that was not on the disk. */
+  readonly wasCut?: boolean
 }
+
+/** The reason of lines of which a part was not on the disk when the node lost its power. */
+export const lostPower = 'not whole: the node lost its power before the line was on its disk'
 
 /** The sample of a line, or why it is none. */
 export type ReadSample =
@@ -98,9 +103,10 @@ export function toSample(line: Uint8Array, context: LineContext, timeUs: number)
 /** Make a sample from the text of a line that is not too long. */
 export function toSampleOfText(
   text: string,
-  { source, checks }: LineContext,
+  { source, checks, wasCut }: LineContext,
   timeUs: number,
 ): ReadSample {
+  if (wasCut === true && text.includes('\0')) return { sample: null, reason: lostPower }
   const parsed = parseLine(text)
   if (!parsed.ok) return { sample: null, reason: parsed.reason }
   const { name, fields } = parsed

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { constants, existsSync } from 'node:fs'
-import { chmod, mkdir, open, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { SampleRecord } from '@community-lab/contract'
 import { afterEach, expect, it } from 'vitest'
 import { createSliverStreams } from '../../../../agent/src/measurement/catcher/sliver-streams.ts'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { catcherPid, createFolder, readSynced } from './world.ts'
 
 const sliver = '1@1'
@@ -17,18 +18,20 @@ afterEach(() => {
 
 /** Put a perl first in the path that kills a program right before its Nth step, N being in a file. Returns that file. */
 async function aDeadlyPerl(dir: string): Promise<string> {
-  const bin = join(dir, 'bin')
   const file = join(dir, 'steps')
+  await aPerlWith(dir, `-MKillAtStep=${file}`)
+  return file
+}
+
+/** Put a perl first in the path that loads a module of `support/kill`. */
+async function aPerlWith(dir: string, module: string): Promise<void> {
+  const bin = join(dir, 'bin')
   const perl = execFileSync('sh', ['-c', 'command -v perl'], { encoding: 'utf8' }).trim()
   await mkdir(bin)
   const modules = join(import.meta.dirname, '../../../support/kill')
-  await writeFile(
-    join(bin, 'perl'),
-    `#!/bin/sh\nexec ${perl} '-I${modules}' '-MKillAtStep=${file}' "$@"\n`,
-  )
+  await writeFile(join(bin, 'perl'), `#!/bin/sh\nexec ${perl} '-I${modules}' '${module}' "$@"\n`)
   await chmod(join(bin, 'perl'), 0o755)
   process.env['PATH'] = `${bin}:${path}`
-  return file
 }
 
 const fast = { perSecond: 1e9, burst: 1e9 }
@@ -78,6 +81,34 @@ it.each(cases)(
     await spool.close()
   },
 )
+
+it('puts what it has moved on the disk, so that a power cut takes no more than the last lines', async () => {
+  await using folder = await createFolder()
+  const told = join(folder.path, 'synced')
+  await aPerlWith(folder.path, `-MRecordSyncs=${told}`)
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const dir = join(folder.path, 'catchers')
+  const streams = createSliverStreams({ spool, dir })
+  await streams.ensure(sliver, join(folder.path, 'measure'))
+  const fifo = await open(join(folder.path, 'measure', 'measure'), constants.O_RDWR)
+  const own = join(dir, encodeURIComponent(sliver))
+  for (let line = 1; line <= 2; line++) {
+    await fifo.write('count value=1\n')
+    // Each sync tells the file, and how many bytes it has then.
+    const expected = [
+      `${own}/${'0'.repeat(16)}.data ${14 * line}`,
+      `${own}/${'0'.repeat(16)}.index ${34 * line}`,
+    ]
+    await eventually(async () => {
+      const lines = (await readFile(told, 'utf8')).split('\n')
+      expect(lines).toEqual(expect.arrayContaining(expected))
+    })
+  }
+  await fifo.close()
+  await streams.remove(sliver)
+  await streams.stop()
+  await spool.close()
+})
 
 /** How many lines records tell of, and the values that are there twice. */
 function countsOf(records: readonly SampleRecord[]): [number, unknown[]] {

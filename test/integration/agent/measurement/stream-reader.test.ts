@@ -49,6 +49,37 @@ it('reads what the index does not tell of when nobody writes the segment any mor
   await spool.close()
 })
 
+it('makes no sample of what a power cut has left of a line, and tells of what it has taken', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const dir = folder.path
+  // The catcher had moved 200 bytes. Of these, a part in the middle and the end were not on the disk.
+  const data = `count value=1 peer=n1\ncount value=2 peer=n\0\0\0three\ncount value=4\ncount value=5`
+  await writeFile(join(dir, '0000000000000000.data'), data)
+  await writeFile(join(dir, '0000000000000000.index'), `${entry(30, 1)}${entry(200, 2)}\0\0\0`)
+  const place = { spool, dir, markKey: 'catcher 1', source: '1@1', wasCut: true }
+  await createStreamReader(place).drainLast()
+  await spool.sync()
+  const rows = readAll(spool)
+  const samples = rows.filter(({ name }) => name === 'count')
+  expect(samples.map(({ fields }) => fields['value'])).toEqual([1, 4])
+  const rejected = rows.filter(({ name }) => name === 'rejected').map(({ fields }) => fields)
+  expect(rejected).toEqual([
+    {
+      reason: expect.stringContaining('lost its power') as string,
+      lines: 1,
+      line: expect.stringContaining('value=2') as string,
+    },
+    { reason: expect.stringContaining(`${200 - data.length} bytes`) as string, lines: 1, line: '' },
+    {
+      reason: expect.stringContaining('lost its power') as string,
+      lines: 1,
+      line: 'count value=5',
+    },
+  ])
+  await spool.close()
+})
+
 it('has told of every line that was refused or lost when it tells that a run has ended', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
