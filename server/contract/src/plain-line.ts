@@ -59,6 +59,8 @@ export function createPlainLines(): PlainLines {
   }
 }
 
+const notFinite = /^(?:nan|inf|infinity)$/iu
+
 function parseFields(line: string, layout: Layout): PlainLine | null {
   const fields: Record<string, FieldValue> = {}
   const { name } = layout
@@ -108,8 +110,8 @@ function readValue(line: string, from: number, end: number): FieldValue | undefi
   const word = line.slice(from, end)
   if (word === 'true') return true
   if (word === 'false') return false
-  // It may be nan, inf or infinity.
-  return word.length === 3 || word.length === 8 ? undefined : word
+  const mayBeNumber = word.length === 3 || word.length === 8
+  return mayBeNumber && notFinite.test(word) ? undefined : word
 }
 
 function readDecimal(line: string, from: number, end: number): number | undefined {
