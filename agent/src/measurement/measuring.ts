@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { maxOpenRuns, maxOutputBytes, messageOf } from '@community-lab/contract'
+import { maxKeptBytes, maxOpenRuns, maxOutputBytes, messageOf } from '@community-lab/contract'
 import { isAbsent } from '../errno.ts'
 import type { Log } from '../loop/log.ts'
 import { repeatUntilAborted } from '../loop/repeat.ts'
@@ -24,11 +24,12 @@ import type { Slivers } from '../sliver/slivers.ts'
 const mebibyte = 1024 * 1024
 /**
  * The disk space that samples may take, in MiB: the spool; and for each sliver what the catcher stores, with the chunk that it may be moving, and the output of its
- * runs: of those that run, and of those that have ended and whose output is not in the spool yet.
+ * runs: of those that run, and of those that have ended and whose output is not in the spool yet; and the files that one of these keeps.
  */
 export const samplesDisk = {
   spoolMiB: defaultSpoolBytes / mebibyte,
-  perSliverMiB: (defaultCatcherBytes + 2 * maxOpenRuns * maxOutputBytes) / mebibyte + 1,
+  perSliverMiB:
+    (defaultCatcherBytes + 2 * maxOpenRuns * maxOutputBytes + maxKeptBytes) / mebibyte + 1,
 } as const
 
 /** The spool of samples, and the streams of lines from slivers that are read into it. */

@@ -14,8 +14,14 @@ export interface RunStatus {
   readonly hasFiles: boolean
   /** Whether its supervisor was told to end it. */
   readonly isCancelling: boolean
-  /** Whether all of its output is in the spool. */
+  /** Whether all of its output, and the files that it keeps, are in the spool. */
   readonly isSent: boolean
+  /** The instance of the sliver in which it makes the files that it keeps, and whether they were taken out of it. null: it keeps none. */
+  readonly keeps: {
+    readonly sliceInstanceSn: number
+    readonly instanceSn: number
+    readonly areTaken: boolean
+  } | null
   /** When its record was written, in milliseconds since the epoch. */
   readonly recordedMs: number
 }
@@ -35,6 +41,10 @@ export type RunStep =
       readonly sliver: string
       readonly reason: RunReason
     }
+  /** Begin to take the files that it keeps out of its sliver, unless that goes on already. */
+  | { readonly kind: 'collect'; readonly id: string }
+  /** Write down that the files that it keeps cannot be had any more, and why. */
+  | { readonly kind: 'miss'; readonly id: string; readonly why: string }
   /** Remove its folder. */
   | { readonly kind: 'forget'; readonly id: string }
 
@@ -97,7 +107,8 @@ export function planRuns({ target, slivers, runs, nowMs }: RunSituation): RunPla
     const step = run.state === 'ended' ? null : planRunning(run, true)
     if (step !== null) steps.push(step)
   }
-  return { steps: [...steps, ...forget(runs, { wanted, statuses })], dueInMs }
+  steps.push(...planFiles(runs, target, statuses), ...forget(runs, { wanted, statuses }))
+  return { steps, dueInMs }
 }
 
 function planRunning(run: RunStatus, isUnwanted: boolean): RunStep | null {
@@ -140,6 +151,38 @@ function planWaiting(
   const startMs = run.start_at === null ? nowMs : new Date(run.start_at).getTime()
   const aheadMs = startMs - superviseAheadMs - nowMs
   return aheadMs > 0 ? Math.min(aheadMs, longestWaitMs) : { kind: 'supervise', target: run }
+}
+
+/**
+ * Plan what is done for the files of runs that have ended. They are taken once the sliver runs. The files of one run of a sliver are on the node's disk at a time; those of
+ * the others are still in the sliver.
+ */
+function planFiles(
+  runs: readonly RunStatus[],
+  target: NodeWanted,
+  statuses: ReadonlyMap<string, SliverStatus>,
+): readonly RunStep[] {
+  const ended = runs.filter(({ state, isSent, keeps }) => state === 'ended' && !isSent && keeps)
+  const oldest = [...ended].sort((one, other) => one.recordedMs - other.recordedMs)
+  return [...Map.groupBy(oldest, ({ sliver }) => sliver)].flatMap(([sliver, own]): RunStep[] => {
+    const wanted = target.slivers.find((one) => one.id === sliver)
+    const status = statuses.get(sliver)
+    const due = own.filter(({ keeps }) => keeps?.areTaken === false)
+    const steps = due.map(({ id, keeps }): RunStep | null => {
+      const isThere =
+        status?.sliceInstanceSn === keeps?.sliceInstanceSn &&
+        status?.instanceSn === keeps?.instanceSn
+      if (status === undefined) return { kind: 'miss', id, why: 'its sliver was removed' }
+      if (!isThere) return { kind: 'miss', id, why: 'its sliver was reset' }
+      if (status.stage === 'started') return { kind: 'collect', id }
+      const mayStart = wanted?.set_state === 'start' && target.node.set_state === 'production'
+      return mayStart ? null : { kind: 'miss', id, why: 'its sliver does not run any more' }
+    })
+    const missed = steps.filter((step) => step?.kind === 'miss')
+    const isBusy = own.some(({ keeps }) => keeps?.areTaken === true)
+    const next = isBusy ? undefined : steps.find((step) => step?.kind === 'collect')
+    return [...missed, ...(next === undefined ? [] : [next])]
+  })
 }
 
 function isOf(

@@ -1,32 +1,24 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  LabError,
-  maxOutputBytes,
-  messageOf,
-  type RunReport,
-  type RunTarget,
-} from '@community-lab/contract'
-import { clockVariables } from '../clock/domain/server-time.ts'
+import { LabError, type RunReport } from '@community-lab/contract'
 import type { ServerClock } from '../clock/node-clock.ts'
 import { readDocument } from '../disk/document.ts'
 import { createAutoResetEvent } from '../loop/auto-reset-event.ts'
 import type { Clock } from '../loop/clock.ts'
 import type { Log } from '../loop/log.ts'
 import { repeatUntilAborted } from '../loop/repeat.ts'
-import { fifoPath } from '../measurement/catcher/fifo.ts'
 import { watchFolder, type FolderWatch } from '../measurement/catcher/watch-folder.ts'
 import type { LineChecks, SliverStreams, Spool } from '../measurement/measurement.ts'
-import { planRuns, type RunStep } from '../plan/runs.ts'
+import { planRuns } from '../plan/runs.ts'
 import type { NodeWanted } from '../plan/wanted.ts'
 import type { NodeProblems } from '../report/problems.ts'
 import type { Slivers } from '../sliver/slivers.ts'
 import { createEndRows, type EndRows } from './end-rows.ts'
-import { createFetching, type Fetching } from './fetching.ts'
+import { createFileSender, type FileSender } from './file-sender.ts'
 import { sendOutput } from './output-sender.ts'
 import { runRecordFormat } from './record.ts'
 import { RunFolder } from './run-folder.ts'
-import { startSupervisor } from './supervisor.ts'
+import { createRunSteps, isOpen, type RunSteps } from './run-steps.ts'
 
 /** Options of {@link openRuns}. */
 export interface RunsOptions {
@@ -95,8 +87,9 @@ export async function openRuns(options: RunsOptions): Promise<NodeRuns> {
 class FileNodeRuns implements NodeRuns {
   readonly #options: RunsOptions
   readonly #folders: Map<string, RunFolder>
-  readonly #fetching: Fetching
+  readonly #steps: RunSteps
   readonly #ends: EndRows
+  readonly #files: FileSender
   readonly #watches = new Map<string, FolderWatch>()
   readonly #due
   #target: NodeWanted | null = null
@@ -106,7 +99,8 @@ class FileNodeRuns implements NodeRuns {
     this.#options = options
     this.#folders = folders
     this.#due = createAutoResetEvent(options.clock)
-    this.#fetching = createFetching(options.clock, () => this.look())
+    this.#steps = createRunSteps(options, folders, () => this.look())
+    this.#files = createFileSender(options.spool)
     this.#ends = createEndRows({
       ...options,
       onAppended: () => this.look(),
@@ -167,12 +161,12 @@ class FileNodeRuns implements NodeRuns {
       runs: [...this.#folders.values()].map((folder) => folder.status()),
       nowMs: dateMs(),
     })
-    for (const step of steps) await this.#do(step, signal)
+    for (const step of steps) await this.#steps.do(step, signal)
     for (const folder of this.#folders.values()) {
       if (!isUnfinished(folder)) continue
-      await this.#try(folder.record.id, 'send', async () => {
+      await this.#steps.attempt(folder.record.id, 'send', async () => {
         await folder.refresh()
-        await sendOutput(spool, this.#ends, folder)
+        await sendOutput(folder, { spool, ends: this.#ends, files: this.#files })
       })
     }
     this.#watchUnfinished()
@@ -182,118 +176,6 @@ class FileNodeRuns implements NodeRuns {
     const isBusy = [...this.#folders.values()].some(isUnfinished)
     if (!isBusy) return dueInMs
     return Math.min(lookEveryMs, dueInMs ?? Infinity)
-  }
-
-  /** Do one step. A failure is a problem of the node, and does not stop the others; the step is planned again. */
-  async #do(step: RunStep, signal: AbortSignal): Promise<void> {
-    const id = 'target' in step ? step.target.id : step.id
-    signal.throwIfAborted()
-    if (step.kind === 'fetch') return this.#fetch(step.target, signal)
-    await this.#try(id, step.kind, async () => {
-      await this.#execute(step)
-      this.#options.log.info({ run: id, step: step.kind }, 'a step of a run is done')
-    })
-  }
-
-  /** Do work for a run. While it fails, that is a problem of the node. The work for the other runs is not affected. */
-  async #try(id: string, kind: RunStep['kind'] | 'send', work: () => Promise<void>): Promise<void> {
-    const { log, problems } = this.#options
-    const key = `${kind === 'send' ? 'output of ' : ''}run ${id}`
-    try {
-      await work()
-      problems.clear(key)
-    } catch (error) {
-      const message = `run ${id}: ${messageOf(error)}; it is tried again`
-      problems.set(key, { member: '/runs', message })
-      log.warn({ err: error, run: id, step: kind }, 'a step of a run has failed')
-    }
-  }
-
-  /** Begin to fetch the files of a run. */
-  async #fetch({ id, sliver, files }: RunTarget, signal: AbortSignal): Promise<void> {
-    if (files == null || this.#fetching.has(id)) return
-    const folder = this.#folders.get(id) ?? this.#make(id, sliver)
-    await folder.save({})
-    const { slivers } = this.#options
-    const task = (archive: string): Promise<void> => folder.takeFiles(archive)
-    this.#fetching.begin(id, signal, async (until) => {
-      await this.#try(id, 'fetch', async () => {
-        await slivers.useFiles(files, { signal: until, task }).catch((error: unknown) => {
-          // A run that has ended meanwhile needs them no more.
-          if (isOpen(folder)) throw error
-        })
-        if (!isOpen(folder)) await folder.dropFiles()
-      })
-      return folder.status().hasFiles || !isOpen(folder)
-    })
-  }
-
-  async #execute(step: Exclude<RunStep, { kind: 'fetch' }>): Promise<void> {
-    switch (step.kind) {
-      case 'supervise':
-        return this.#supervise(step.target)
-      case 'cancel':
-        return this.#folders.get(step.id)?.cancel()
-      case 'close': {
-        const folder = this.#folders.get(step.id) ?? this.#make(step.id, step.sliver)
-        await folder.refresh()
-        // The record of a run that goes on could not be read.
-        if (folder.status().isSupervised) return folder.cancel()
-        await folder.killLeft()
-        const outputBytes = await folder.outputSize()
-        await folder.save({ closed: { reason: step.reason, message: null }, outputBytes })
-        this.#fetching.end(step.id)
-        return
-      }
-      case 'forget': {
-        await this.#folders.get(step.id)?.remove()
-        this.#folders.delete(step.id)
-        this.#options.checks.forget(step.id)
-      }
-    }
-  }
-
-  async #supervise({
-    id,
-    sliver,
-    program,
-    start_at: startAt,
-    limit_ms: limitMs,
-    ...target
-  }: RunTarget): Promise<void> {
-    const { slivers, measureDir, serverClock } = this.#options
-    const folder = this.#folders.get(id) ?? this.#make(id, sliver)
-    const { dir } = folder
-    await mkdir(dir, { recursive: true, mode: 0o700 })
-    const instance = {
-      sliceInstanceSn: target.slice_instance_sn,
-      instanceSn: target.instance_sn,
-    }
-    const hasFiles = folder.status().hasFiles
-    const env = clockVariables(serverClock.programClock())
-    const asked = { runId: id, folder: dir, instance, program, hasFiles, env }
-    const start = await slivers.prepareProgram(sliver, asked)
-    const points = target.points ?? []
-    await folder.save({ cgroup: start.cgroup, ...(points.length === 0 ? {} : { points }) })
-    this.#options.checks.declare({ id, sliver, points })
-    await writeFile(join(dir, 'first'), `${start.firstPid}\n${start.endingFile}\n`)
-    await startSupervisor({
-      folder: dir,
-      startMs: startAt === null ? null : new Date(startAt).getTime(),
-      limitMs,
-      maxOutputBytes,
-      fifo: fifoPath(measureDir(sliver)),
-      start,
-    })
-    await folder.refresh()
-  }
-
-  #make(id: string, sliver: string): RunFolder {
-    const recordedMs = this.#options.dateMs()
-    const known = { cgroup: null, closed: null, isSent: false, outputBytes: 0 }
-    const folder = new RunFolder(join(this.#options.dir, id), { id, sliver, recordedMs, ...known })
-    this.#folders.set(id, folder)
-    return folder
   }
 
   /** Watch the folders of runs that are not finished, and no others. */
@@ -314,11 +196,7 @@ class FileNodeRuns implements NodeRuns {
   }
 }
 
-function isOpen(folder: RunFolder): boolean {
-  return folder.status().state !== 'ended'
-}
-
-/** Tell whether a run has not ended, or some of its output is not in the spool. */
+/** Tell whether a run has not ended, or some of its output or files is not in the spool. */
 function isUnfinished(folder: RunFolder): boolean {
   return isOpen(folder) || !folder.record.isSent
 }

@@ -22,6 +22,14 @@ const schema = Type.Object({
   points: Type.Optional(Type.Array(RunPoint)),
   /** Whether the row of its end is in the spool. Absent: not yet, or its supervisor has written that row itself, as those of earlier versions did. */
   hasEndRow: Type.Optional(Type.Boolean()),
+  /** The files that it keeps, and the instance of the sliver in which its program makes them. Absent: none. */
+  keep: Type.Optional(
+    Type.Object({
+      patterns: Type.Array(Type.String()),
+      sliceInstanceSn: Type.Number(),
+      instanceSn: Type.Number(),
+    }),
+  ),
 })
 /** What the agent itself notes of a run. The rest is in the file `state`, which the run's supervisor writes. */
 export type RunRecord = Static<typeof schema>
@@ -29,9 +37,14 @@ export type RunRecord = Static<typeof schema>
 /** The format of `run.json` in the folder of a run. */
 export const runRecordFormat: Format<typeof schema> = {
   what: "a run's record",
-  version: 3,
+  version: 4,
   readableFrom: 1,
   schema,
-  // Version 2 added `points`, version 3 `hasEndRow`.
-  migrations: [(document) => document, (document) => document, (document) => document],
+  // Version 2 added `points`, version 3 `hasEndRow`, version 4 `keep`.
+  migrations: [
+    (document) => document,
+    (document) => document,
+    (document) => document,
+    (document) => document,
+  ],
 }

@@ -3,12 +3,13 @@ import { copyFile, link, mkdir, readFile, rename, rm, stat, writeFile } from 'no
 import { join } from 'node:path'
 import process from 'node:process'
 import type { RunReason, RunReport } from '@community-lab/contract'
-import { writeDocument } from '../disk/document.ts'
+import { peekDocument, writeDocument } from '../disk/document.ts'
 import { exists, isAbsent, isProcessGone } from '../errno.ts'
 import type { RunStatus } from '../plan/runs.ts'
 import { removeRunCgroup } from '../sliver/host/cgroups.ts'
 import { isAlive } from '../sliver/host/process.ts'
 import { parseState, type RunEndNote, type RunProgress } from './domain/state.ts'
+import { keptRecordFormat, type KeptRecord } from './kept-record.ts'
 import { runRecordFormat, type RunRecord } from './record.ts'
 
 /** The folder of a run on this node: its record, and the files of its supervisor. */
@@ -18,6 +19,7 @@ export class RunFolder {
   #progress: RunProgress = parseState('')
   #isCancelling = false
   #hasFiles = false
+  #kept: KeptRecord | null = null
 
   constructor(dir: string, record: RunRecord) {
     this.dir = dir
@@ -54,6 +56,31 @@ export class RunFolder {
     this.#progress = parseState((await readIfThere(join(this.dir, 'state'))) ?? '')
     this.#isCancelling = (await readIfThere(join(this.dir, 'cancel'))) !== null
     this.#hasFiles = await exists(this.files)
+    if (this.#record.keep === undefined || this.#kept !== null || this.#record.isSent) return
+    const found = await peekDocument(this.#keptPath, keptRecordFormat)
+    // Without a list that can be read, the files are taken once more.
+    this.#kept = found.kind === 'read' ? found.value : null
+  }
+
+  /** The files that it keeps, once they were taken out of the sliver; null: they were not yet, or it keeps none. */
+  get kept(): KeptRecord | null {
+    return this.#kept
+  }
+
+  /** The folder of the contents of these files. */
+  get keptDir(): string {
+    return join(this.dir, 'kept')
+  }
+
+  /** Note the files that it keeps. Their contents are on the disk. */
+  async noteKept(kept: KeptRecord): Promise<void> {
+    await writeDocument(this.#keptPath, keptRecordFormat, kept)
+    this.#kept = kept
+  }
+
+  /** Read the content of a file that it keeps from a position on. */
+  readKept(file: number, atByte: number, mostBytes: number): Buffer {
+    return readPart(join(this.keptDir, String(file)), atByte, mostBytes).bytes
   }
 
   async save(changes: Partial<RunRecord>): Promise<void> {
@@ -73,6 +100,7 @@ export class RunFolder {
       isSupervised: this.#isSupervised(),
       isCancelling: this.#isCancelling,
       hasFiles: this.#hasFiles,
+      keeps: this.#filesState(),
     }
   }
 
@@ -139,20 +167,11 @@ export class RunFolder {
     atByte: number,
     mostBytes: number,
   ): { readonly bytes: Buffer; readonly isLast: boolean } {
-    let file: number
     try {
-      file = openSync(this.#output, 'r')
+      return readPart(this.#output, atByte, mostBytes)
     } catch (error) {
       if (isAbsent(error)) return { bytes: Buffer.alloc(0), isLast: true }
       throw error
-    }
-    try {
-      const size = fstatSync(file).size
-      const bytes = Buffer.alloc(Math.max(0, Math.min(mostBytes, size - atByte)))
-      const read = readSync(file, bytes, 0, bytes.length, atByte)
-      return { bytes: bytes.subarray(0, read), isLast: atByte + read >= size }
-    } finally {
-      closeSync(file)
     }
   }
 
@@ -161,6 +180,8 @@ export class RunFolder {
     await this.save({ isSent: true, outputBytes, hasEndRow: this.#hasEndRow() })
     const left = ['output', 'process.json', 'pid', 'first', 'runtime.log', 'cancel', 'files.tar']
     await Promise.all(left.map((name) => rm(join(this.dir, name), { force: true })))
+    await rm(this.keptDir, { recursive: true, force: true })
+    await rm(this.#keptPath, { force: true })
   }
 
   async remove(): Promise<void> {
@@ -169,6 +190,18 @@ export class RunFolder {
 
   get #output(): string {
     return join(this.dir, 'output')
+  }
+
+  get #keptPath(): string {
+    return join(this.dir, 'kept.json')
+  }
+
+  /** A program that has not begun has made no files. */
+  #filesState(): RunStatus['keeps'] {
+    const { keep } = this.#record
+    if (keep === undefined || this.#progress.begunUs === null) return null
+    const { sliceInstanceSn, instanceSn } = keep
+    return { sliceInstanceSn, instanceSn, areTaken: this.#kept !== null }
   }
 
   #hasEndRow(): boolean {
@@ -180,6 +213,23 @@ export class RunFolder {
   #isSupervised(): boolean {
     const { supervisor } = this.#progress
     return supervisor !== null && isAlive(supervisor)
+  }
+}
+
+/** Read a part of a file. */
+function readPart(
+  path: string,
+  atByte: number,
+  mostBytes: number,
+): { readonly bytes: Buffer; readonly isLast: boolean } {
+  const file = openSync(path, 'r')
+  try {
+    const size = fstatSync(file).size
+    const bytes = Buffer.alloc(Math.max(0, Math.min(mostBytes, size - atByte)))
+    const read = readSync(file, bytes, 0, bytes.length, atByte)
+    return { bytes: bytes.subarray(0, read), isLast: atByte + read >= size }
+  } finally {
+    closeSync(file)
   }
 }
 

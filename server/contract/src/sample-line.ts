@@ -27,6 +27,13 @@ export const droppedMeasurement = 'dropped'
 export const runEndMeasurement = 'run_end'
 /** The measurement of the output of runs. A row has a part of it: see `OutputRow`. */
 export const runOutputMeasurement = 'run_output'
+/**
+ * The measurement of the files that runs have made. A row tells of one, after the rows of its content: `file` is its number within the run on the sliver, from 0 on; `path` its path in the
+ * folder of the program, or the pattern that no file fits; `bytes`; `sha256`, or `problem` where it was not kept.
+ */
+export const runFileMeasurement = 'run_file'
+/** The measurement of the contents of these files. A row has a part of one, like those of output; its field `run` is `filePartsOf`. */
+export const runFilePartMeasurement = 'run_file_part'
 /** Columns of every table. A field cannot have their names. */
 export const reservedColumns: readonly string[] = [
   'time',

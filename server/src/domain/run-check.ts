@@ -9,10 +9,11 @@ import {
 
 /** Count the UTF-8 bytes of the programs of a run: scripts, arguments and environments. */
 export function countProgramBytes(programs: readonly PlacedProgram[]): number {
-  const texts = programs.flatMap(({ script = '', argv = [], args = [], env = {} }) => [
+  const texts = programs.flatMap(({ script = '', argv = [], args = [], env = {}, keep = [] }) => [
     script,
     ...argv,
     ...args,
+    ...keep,
     ...Object.entries(env).flat(),
   ])
   const encoder = new TextEncoder()
@@ -115,14 +116,15 @@ function timeOf(time: string | null | undefined): number | null {
 /** Write programs so that those which are alike have the same text, whatever the order of their members. */
 function write(programs: readonly PlacedProgram[]): string {
   return JSON.stringify(
-    programs.map(({ script, argv, args = [], env = {}, files_sha256: files, on }) => [
+    programs.map(({ script, argv, args = [], env = {}, files_sha256: files, keep, on }) => [
       script ?? null,
       argv ?? null,
       args,
       Object.entries(env).sort(([one], [other]) => (one < other ? -1 : 1)),
       [...on].sort((one, other) => one - other),
-      // Programs of before files are as they were.
+      // Programs of before files, and of before kept ones, are as they were.
       ...(files === undefined ? [] : [files]),
+      ...(keep === undefined ? [] : [[...keep].sort()]),
     ]),
   )
 }

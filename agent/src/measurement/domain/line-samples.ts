@@ -2,6 +2,8 @@ import {
   maxLineBytes,
   parseLine,
   runEndMeasurement,
+  runFileMeasurement,
+  runFilePartMeasurement,
   runOutputMeasurement,
   type SampleRecord,
 } from '@community-lab/contract'
@@ -73,6 +75,14 @@ export function countLines(rest: Uint8Array, bytes: Uint8Array): CountedLines {
   return { lines, example, rest: join(none, bytes.subarray(last + 1)) }
 }
 
+/** The measurements that the agent writes of runs. */
+const ofRuns: ReadonlySet<string> = new Set([
+  runOutputMeasurement,
+  runEndMeasurement,
+  runFileMeasurement,
+  runFilePartMeasurement,
+])
+
 /** What a line is read with. */
 export interface LineContext {
   /** The sliver whose program wrote it. */
@@ -111,8 +121,7 @@ export function toSampleOfText(
   if (!parsed.ok) return { sample: null, reason: parsed.reason }
   const { name, fields } = parsed
   // A row of a program would be read as a part of what a run has written, or as its end.
-  if (name === runOutputMeasurement || name === runEndMeasurement)
-    return { sample: null, reason: `measurement name ${name} is reserved` }
+  if (ofRuns.has(name)) return { sample: null, reason: `measurement name ${name} is reserved` }
   const misfit = checks?.check(source, parsed) ?? null
   if (misfit !== null) return { sample: null, reason: misfit }
   return { sample: { time_us: timeUs, source, name, fields } }

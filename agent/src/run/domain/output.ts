@@ -3,8 +3,9 @@ import { runOutputMeasurement } from '@community-lab/contract'
 /** The most bytes in one row of output. A text of so many, also in base64, fits into a field of a sample. */
 export const rowBytes = 3072
 
-/** A row of output. `at_byte` is the position of its first byte. */
+/** A row of output, or of the content of a file. `at_byte` is the position of its first byte. */
 export interface OutputFields {
+  /** What the row belongs to. */
   readonly run: string
   readonly at_byte: number
   readonly text?: string

@@ -50,6 +50,8 @@ const agentMeasurements: readonly string[] = [
   droppedMeasurement,
   runEndMeasurement,
   'run_output',
+  'run_file',
+  'run_file_part',
 ]
 
 /** A declaration that is to be checked. It may come from anywhere. */

@@ -19,6 +19,11 @@ export const maxEndedRuns = 200
 export const maxOutputBytes = 1024 * 1024
 /** The most bytes of the files of one program, as a tar archive. They are a data archive of the group, which nodes download before they start the program. */
 export const maxRunFilesBytes = 64 * 1024 * 1024
+/** The most patterns of files that a program keeps. */
+export const maxKeepPatterns = 16
+/** The most files of one run on one sliver that are kept, and the most bytes of all of them together. */
+export const maxKeptFiles = 64
+export const maxKeptBytes = 32 * 1024 * 1024
 /** The longest limit of a run's time, in milliseconds: 30 days. */
 export const maxRunMs = 30 * 86_400_000
 
@@ -34,6 +39,16 @@ export const RunId = Type.String({
 const text = Type.String({ maxLength: 32_768, pattern: '^[^\\u0000]*$' })
 
 /**
+ * Files that a program makes, in its folder: a path, or a pattern of paths as a shell knows it (`*`, `?`, `[…]`). It leads to no other folder, and has no characters that no
+ * terminal shows.
+ */
+export const KeepPattern = Type.String({
+  pattern: '^(?!/)(?!(?:.*/)?\\.{1,2}(?:/|$))[^\\u0000-\\u001f\\u007f]*[^/\\u0000-\\u001f\\u007f]$',
+  minLength: 1,
+  maxLength: 255,
+})
+
+/**
  * A program. It has either a `script`, which is a shell script or names another interpreter in its first line (`#!`), or the `argv` of a program in the sliver.
  * `args` are the arguments of the script. The program runs as root of the sliver.
  */
@@ -46,6 +61,10 @@ export const RunProgram = Type.Object(
     args: Type.Optional(Type.Array(text, { maxItems: 256 })),
     /** The SHA-256 of a data archive of the group, a tar file that is not compressed. It is unpacked into the program's folder before it begins. */
     files_sha256: Type.Optional(Sha256),
+    /** The files in its folder that are kept when it has ended: they can be read like its output. */
+    keep: Type.Optional(
+      Type.Array(KeepPattern, { minItems: 1, maxItems: maxKeepPatterns, uniqueItems: true }),
+    ),
     env: Type.Optional(
       Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }), text, {
         maxProperties: 100,
@@ -243,3 +262,23 @@ export const OutputRow = Type.Object({
   base64: Type.Optional(nullable(Type.String())),
 })
 export type OutputRow = Static<typeof OutputRow>
+
+/** A row of {@link runFileMeasurement}, besides `run` and `sliver`: a file that was to be kept. */
+export const KeptFileRow = Type.Object({
+  /** The number of the file within the run on the sliver, from 0 on. */
+  file: Type.Integer(),
+  /** Its path in the folder of the program; the pattern where no file fits it. */
+  path: Type.String(),
+  /** null: not known. */
+  bytes: Type.Optional(nullable(Type.Integer())),
+  /** The SHA-256 of its content; null: it was not kept. */
+  sha256: Type.Optional(nullable(Type.String())),
+  /** Why it was not kept; null: it was. */
+  problem: Type.Optional(nullable(Type.String())),
+})
+export type KeptFileRow = Static<typeof KeptFileRow>
+
+/** Return what the rows of a file's content have as their `run`, so that a reader gets those of one file alone. */
+export function filePartsOf(run: string, sliver: string, file: number): string {
+  return `${run}/${sliver}/${file}`
+}

@@ -1,4 +1,8 @@
-import { runEndMeasurement, runOutputMeasurement } from '@community-lab/contract/samples'
+import {
+  runEndMeasurement,
+  runFileMeasurement,
+  runOutputMeasurement,
+} from '@community-lab/contract/samples'
 import { nodeScope } from './name.ts'
 import { sizeOf, type PlacedSample } from './sample.ts'
 
@@ -46,6 +50,7 @@ const hourUs = 3_600_000_000
  */
 const shares: ReadonlyMap<string, number> = new Map([
   [runOutputMeasurement, 1.1],
+  [runFileMeasurement, 1.1],
   [runEndMeasurement, 1.2],
 ])
 /** The number of hours that are remembered for a slice: more than five weeks. */

@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   bool,
+  filePartsOf,
   point,
   type FilesTarget,
   type RunReport,
   type RunTarget,
+  type SampleRecord,
 } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { writeDocument } from '../../../../agent/src/disk/document.ts'
@@ -17,6 +19,7 @@ import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts
 import type { Spool } from '../../../../agent/src/measurement/spool/spool.ts'
 import { createNodeProblems, type NodeProblems } from '../../../../agent/src/report/problems.ts'
 import { openRuns } from '../../../../agent/src/run/node-runs.ts'
+import { keptRecordFormat } from '../../../../agent/src/run/kept-record.ts'
 import { runRecordFormat } from '../../../../agent/src/run/record.ts'
 import { identifyProcess } from '../../../../agent/src/sliver/host/process.ts'
 import type { FilesUse } from '../../../../agent/src/sliver/slivers.ts'
@@ -40,7 +43,7 @@ interface World extends AsyncDisposable {
 async function startRuns(
   dir: string,
   wanted: readonly RunTarget[],
-  { checks = createLineChecks(), slivers = new FakeSlivers() } = {},
+  { checks = createLineChecks(), slivers = new FakeSlivers(), keepsFolder = false } = {},
 ): Promise<World> {
   const spool = await openSpool(join(dir, 'spool'))
   const problems = createNodeProblems()
@@ -72,7 +75,7 @@ async function startRuns(
       stop.abort()
       await running
       await spool.close()
-      await rm(dir, { recursive: true })
+      if (!keepsFolder) await rm(dir, { recursive: true })
     },
   }
 }
@@ -215,4 +218,61 @@ it('files that do not come after their run has ended are no problem of the node'
   slivers.come.reject(new Error('the server cannot be reached'))
   await expect.poll(() => slivers.uses).toBe(1)
   expect(world.problems.list()).toEqual([])
+})
+
+it('files go to the server in parts as it takes them, each once, also by the next agent', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'cl-runs-'))
+  const run = aRun({ program: {} })
+  const folder = join(dir, 'runs', run.id)
+  await mkdir(join(folder, 'kept'), { recursive: true })
+  const known = { recordedMs: 0, cgroup: null, closed: null, isSent: false, outputBytes: 0 }
+  const keep = { patterns: ['a', 'b', 'c'], sliceInstanceSn: 0, instanceSn: 0 }
+  const record = { id: run.id, sliver: run.sliver, ...known, keep }
+  await writeDocument(join(folder, 'run.json'), runRecordFormat, record)
+  await writeFile(join(folder, 'state'), ended)
+  const contents = [Buffer.alloc(1_200_000, 'x\0y'), Buffer.from('small')]
+  for (const [nr, bytes] of contents.entries())
+    await writeFile(join(folder, 'kept', String(nr)), bytes)
+  const files = contents.map((bytes, nr) => {
+    return { path: 'ab'.charAt(nr), bytes: bytes.length, sha256: 'digest', problem: null }
+  })
+  const missing = { path: 'c', bytes: null, sha256: null, problem: 'there is no such file' }
+  await writeDocument(join(folder, 'kept.json'), keptRecordFormat, { files: [...files, missing] })
+  const rows: SampleRecord[] = []
+  /** Take rows as a server would, until there are so many bytes of the first file, or the end. */
+  const take = async (world: World, bytes: number): Promise<void> => {
+    await expect
+      .poll(() => {
+        const { spool } = world
+        const next = spool.read(spool.firstSeq, 10_000, 64 * 1024 * 1024)
+        // A spool that was opened again tells of some a second time.
+        rows.push(...next.filter(({ seq }) => seq > (rows.at(-1)?.seq ?? 0)))
+        spool.trim(next.at(-1)?.seq ?? 0)
+        return contentOf(0).length >= bytes || rows.some(({ name }) => name === 'run_end')
+      })
+      .toBe(true)
+  }
+  const contentOf = (file: number): Buffer => {
+    const own = rows.filter(({ fields }) => fields['run'] === filePartsOf(run.id, '1@3', file))
+    const parts = own.map(({ fields: { text, base64 } }) =>
+      Buffer.from((text ?? base64) as string, text === undefined ? 'base64' : 'utf8'),
+    )
+    return Buffer.concat(parts)
+  }
+  {
+    await using first = await startRuns(dir, [run], { keepsFolder: true })
+    await take(first, 1)
+    expect(contentOf(0).length).toBeLessThan(600_000)
+  }
+  await using second = await startRuns(dir, [run])
+  await take(second, Infinity)
+  expect(contents.map((bytes, nr) => contentOf(nr).equals(bytes))).toEqual([true, true])
+  const told = rows.filter(({ name }) => name === 'run_file').map(({ fields }) => fields)
+  expect(told).toEqual([
+    { run: run.id, file: 0, path: 'a', bytes: 1_200_000, sha256: 'digest' },
+    { run: run.id, file: 1, path: 'b', bytes: 5, sha256: 'digest' },
+    { run: run.id, file: 2, path: 'c', problem: 'there is no such file' },
+  ])
+  expect(rows.at(-1)?.name).toBe('run_end')
+  await expect.poll(() => readdir(folder)).not.toContain('kept')
 })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import process from 'node:process'
-import type { RunTarget } from '@community-lab/contract'
+import { filePartsOf, type RunTarget } from '@community-lab/contract'
 import { packFiles } from '@community-lab/contract/files'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ownPlace } from '../../../support/place.ts'
@@ -50,6 +50,28 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
           .map(({ fields }) => fields)
       await expect.poll(read, { timeout: 60_000 }).not.toEqual([])
       return read()
+    }
+
+    /** Check the files of a run, of which the second is what a command prints, and that its end follows them. */
+    const isKept = async (run: RunTarget, command: string) => {
+      const digest = (await machine.sh(`${command} | sha256sum`)).slice(0, 64)
+      const rows = await agent.samples(1)
+      const files = rows.filter((row) => row.name === 'run_file' && row.fields['run'] === run.id)
+      expect(
+        files.map(({ fields }) => [fields['path'], fields['sha256'], fields['problem']]),
+      ).toEqual([
+        ['out/a.csv', expect.any(String), undefined],
+        ['big', digest, undefined],
+        ['link', undefined, expect.stringContaining('no regular file')],
+        ['none', undefined, 'there is no such file'],
+      ])
+      const parts = rows.filter(({ fields }) => fields['run'] === filePartsOf(run.id, '1@3', 1))
+      const text = parts.map(({ fields }) => fields['text'] as string).join('')
+      expect(createHash('sha256').update(text).digest('hex')).toBe(digest)
+      const end = rows.find((row) => row.name === 'run_end' && row.fields['run'] === run.id)
+      expect(end?.seq).toBeGreaterThan(Math.max(...[...parts, ...files].map(({ seq }) => seq)))
+      const left = `ls ${agent.settings.dataDir}/runs/${run.id}; find /sys/fs/cgroup -name "run-${run.id}"`
+      await expect.poll(() => machine.sh(left)).not.toMatch(/kept|run-/u)
     }
 
     test('a program has its arguments, its environment and the protection of its sliver, and its output and exit code are kept', async () => {
@@ -137,9 +159,12 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
       expect(await endsOf(run)).toEqual([{ run: run.id, exit_code: 3 }])
     })
 
-    test('a run that begins and ends while there is no agent is told of by the next one', async () => {
+    test('a run that begins and ends while there is no agent is told of by the next one, which keeps its files', async () => {
       const startAt = new Date(Date.now() + 3_000).toISOString()
-      const run = aRun({ program: { script: 'echo alone; exit 4' }, start_at: startAt })
+      const script = `echo alone; mkdir out; echo 1 > out/a.csv; seq 50000 > big
+        ln -s /proc/self/environ link; exit 4`
+      const keep = ['out/*.csv', 'big', 'link', 'none']
+      const run = aRun({ program: { script, keep }, start_at: startAt })
       await aim(run)
       await hasNoted(run, 'started')
       await agent.kill()
@@ -150,6 +175,8 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
       expect(end).toMatchObject({ exit_code: 4, reason: 'exited', has_end_row: true })
       expect(Date.parse(end.started_on ?? '')).toBeGreaterThanOrEqual(Date.parse(startAt))
       expect(await outputOf(agent, run, 6)).toBe('alone\n')
+      expect(await endsOf(run)).toEqual([{ run: run.id, exit_code: 4 }])
+      await isKept(run, 'seq 50000')
     })
 
     test('two runs at once have outputs and ends of their own, also one whose start is in the past', async () => {

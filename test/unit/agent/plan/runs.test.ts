@@ -24,6 +24,7 @@ const known = (changes: Partial<RunStatus> = {}): RunStatus => ({
   hasFiles: false,
   isCancelling: false,
   isSent: false,
+  keeps: null,
   recordedMs: nowMs,
   ...changes,
 })
@@ -114,4 +115,40 @@ it('a program with files starts when they are there, and not before', () => {
     'supervise',
   ])
   expect(kinds([{ ...run, is_cancelled: true }])).toEqual(['close cancelled'])
+})
+
+it('the files of a run that has ended are taken out of its sliver, one run at a time, and missed when that cannot be any more', () => {
+  const keeps = { sliceInstanceSn: 0, instanceSn: 0, areTaken: false }
+  const ended = known({ state: 'ended', isSupervised: false, keeps })
+  const second = { ...ended, id: 'two-20260101T000000Z-000000000002', recordedMs: nowMs + 1 }
+  const wanted = [aSliverTarget()]
+  const steps = (
+    runs: readonly RunStatus[],
+    slivers = [aStatus()],
+    target = { ...aTarget(), slivers: wanted, runs: [] as readonly RunTarget[] },
+  ) =>
+    planRuns({ target, slivers, runs, nowMs })
+      .steps.filter(({ kind }) => kind !== 'forget')
+      .map((step) =>
+        [step.kind, 'id' in step ? step.id.slice(0, 3) : '', 'why' in step ? step.why : '']
+          .join(' ')
+          .trim(),
+      )
+  expect(steps([second, ended])).toEqual(['collect one'])
+  const taken = { ...ended, keeps: { ...keeps, areTaken: true } }
+  expect(steps([second, taken])).toEqual([])
+  expect(steps([second, { ...taken, isSent: true }])).toEqual(['collect two'])
+  // It starts again after its node has.
+  expect(steps([ended], [aStatus({ stage: 'deployed' })])).toEqual([])
+  const stopped = [aSliverTarget({ set_state: 'deploy' })]
+  expect(
+    steps([ended], [aStatus({ stage: 'deployed' })], {
+      ...aTarget(),
+      slivers: stopped,
+      runs: [],
+    }),
+  ).toEqual(['miss one its sliver does not run any more'])
+  expect(steps([ended], [aStatus({ instanceSn: 1 })])).toEqual(['miss one its sliver was reset'])
+  expect(steps([ended], [])).toEqual(['miss one its sliver was removed'])
+  expect(steps([known({ keeps })])).toEqual(['cancel one'])
 })
