@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { connect, type Lab } from '@community-lab/kernel'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { patienceMs } from '../support/eventually.ts'
@@ -167,9 +172,15 @@ describe.each(testbedKinds)('the testbed of %s', (as) => {
     const [captured] = await capture.sql`select packets, dropped, file_bytes from capture_end`
     expect(Number(captured?.['packets'])).toBeGreaterThan(0)
     expect(captured?.['dropped']).toBe(0)
-    const file = `/tmp/community-lab/${capture.id}/capture.pcap`
-    const { stdout } = (await from.sh`wc -c ${file}`).orThrow()
-    expect(parseInt(stdout)).toBe(captured?.['file_bytes'])
+    // A new kernel has the file, too.
+    const again = await lab.runs.get(capture.name, { slice: slice.name })
+    const folder = await mkdtemp(join(tmpdir(), 'cl-pcap-'))
+    const file = await again.file('capture.pcap', { sliver: from, to: `${folder}/of-n1.pcap` })
+    expect((await stat(file)).size).toBe(captured?.['file_bytes'])
+    const { stdout } = await promisify(execFile)('tcpdump', ['-r', file])
+    expect(stdout.trim().split('\n')).toHaveLength(Number(captured?.['packets']))
+    await rm(folder, { recursive: true })
+    expect(await again.files()).toMatchObject([{ node: 'n1', path: 'capture.pcap' }])
     await slice.release()
   })
 

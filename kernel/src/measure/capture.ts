@@ -21,7 +21,7 @@ export interface CaptureOptions extends MeasureOptions {
   readonly interface?: string
   /** Only packets of this protocol; default: all. */
   readonly protocol?: (typeof protocols)[number]
-  /** The most bytes of the file in a sliver: 1 000 to 1 000 000 000; default 10 000 000. */
+  /** The most bytes of the file in a sliver: 1 000 to 1 000 000 000; default 10 000 000. The run keeps a file of at most 32 MiB; a larger one stays in the sliver. */
   readonly maxBytes?: number
   /** The most packets in a sliver: 1 to 10 000 000; default 100 000. */
   readonly maxPackets?: number
@@ -29,7 +29,7 @@ export interface CaptureOptions extends MeasureOptions {
   readonly snapBytes?: number
 }
 
-/** The file in each sliver, in the folder of the run: `/tmp/community-lab/<id of the run>/capture.pcap`. */
+/** The file of each sliver, which the run keeps: `await run.file('capture.pcap', { sliver })`. Until it has ended it is in the folder of the run: `/tmp/community-lab/<id of the run>`. */
 const captureFile = 'capture.pcap'
 
 const capturePoint = point('capture', {
@@ -86,7 +86,10 @@ export const captureMeasurement: StandardMeasurement<CaptureOptions> = {
     }
     return {
       programs: [
-        { on: chooseSlivers(slice, on), script: captureProgram, args: [settings(options)] },
+        {
+          ...{ on: chooseSlivers(slice, on), script: captureProgram, args: [settings(options)] },
+          keep: [captureFile],
+        },
       ],
       points: [capturePoint, captureEndPoint, toolPoint],
       expectedMs: forMs,

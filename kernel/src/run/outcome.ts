@@ -3,6 +3,7 @@ import { formatTime } from '../display/time.ts'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import { describeRejections, type PartLosses, type Rejection } from './losses.ts'
 import type { RemovedRows } from './removed-rows.ts'
+import type { RunFile } from './run-files.ts'
 import type { Silences } from './silence.ts'
 
 /** Why a run has ended on a sliver: see {@link Outcome}. Written out, because the types of cells load no schemas. */
@@ -43,11 +44,13 @@ export interface Outcome {
   readonly rejections: readonly Rejection[]
   /** How many lines of the sliver were lost while it ran because a buffer was full. Only `done()` knows it; null: not known. */
   readonly dropped: number | null
+  /** The files that were to be kept and are not, with the reason. Only `done()` knows them. */
+  readonly missingFiles: readonly { readonly path: string; readonly problem: string }[]
 }
 
 /** What became of a run on each sliver. A table in notebooks. */
 export type Outcomes = Shown<Outcome> & {
-  /** It has ended on every sliver by itself with exit code 0, and no line was rejected or dropped. */
+  /** It has ended on every sliver by itself with exit code 0, no line was rejected or dropped, and all files that were to be kept are. */
   readonly ok: boolean
   /** Rows that the server has removed since the run began, because the slice keeps no more: those of this run may be among them. Only `done()` knows it; otherwise empty. */
   readonly removed: readonly RemovedRows[]
@@ -67,6 +70,8 @@ export interface Known {
   readonly losses?: ReadonlyMap<string, PartLosses> | null
   /** What the server has removed since the run began. */
   readonly removed?: readonly RemovedRows[]
+  /** The files that were to be kept; null: not known. */
+  readonly files?: readonly RunFile[] | null
   /** How long the caller has waited, in milliseconds. */
   readonly waitedMs?: number
 }
@@ -131,12 +136,18 @@ function describePart(part: RunPart, known: Known): Outcome {
     rejected: lost?.rejected ?? null,
     rejections: lost?.rejections ?? [],
     dropped: lost?.dropped ?? null,
+    missingFiles: (known.files ?? []).flatMap((file) =>
+      file.sliver === sliver && file.problem !== null
+        ? [{ path: file.path, problem: file.problem }]
+        : [],
+    ),
   }
 }
 
 function isOk(outcome: Outcome): boolean {
-  const { rejected, dropped, isComplete } = outcome
-  return isComplete && isFine(outcome) && (rejected ?? 0) === 0 && (dropped ?? 0) === 0
+  const { rejected, dropped, missingFiles, isComplete } = outcome
+  const hasAll = (rejected ?? 0) === 0 && (dropped ?? 0) === 0 && missingFiles.length === 0
+  return isComplete && isFine(outcome) && hasAll
 }
 
 function isFine({ reason, exitCode }: Outcome): boolean {
@@ -202,6 +213,15 @@ export function outcomeColumns(outcomes: readonly Outcome[]): Column<Outcome>[] 
     ...(has(({ dropped }) => (dropped ?? 0) > 0)
       ? [{ name: 'lines dropped', value: ({ dropped }: Outcome) => dropped ?? 'not known' }]
       : []),
+    ...(has(({ missingFiles }) => missingFiles.length > 0)
+      ? [
+          {
+            name: 'files not kept',
+            value: ({ missingFiles }: Outcome) =>
+              missingFiles.map(({ path, problem }) => `${path}: ${problem}`).join('; '),
+          },
+        ]
+      : []),
   ]
 }
 
@@ -223,6 +243,9 @@ export function describeProblems(outcome: Outcome): string[] {
           `${rejected === 1 ? '1 line of' : `${rejected} lines of`} ${node} ${rejected === 1 ? 'was no sample' : 'were no samples'} (${describeRejections(outcome.rejections)})`,
         ]),
     ...((dropped ?? 0) === 0 ? [] : [`${dropped} lines of ${node} were lost, a buffer was full`]),
+    ...outcome.missingFiles.map(
+      ({ path, problem }) => `the file ${path} of ${node} was not kept: ${problem}`,
+    ),
   ]
 }
 

@@ -130,8 +130,8 @@ async function waitForOutput(
   }
 }
 
-/** Join rows of output in the order of their positions, up to the first gap. */
-function joinOutput(rows: readonly Row[]): Buffer {
+/** Join rows of output, or of a file, in the order of their positions, up to the first gap. */
+export function joinOutput(rows: readonly Row[]): Buffer {
   const parts = rows
     .map((row) => ({ at: Number(row['at_byte']), bytes: bytesOf(row) }))
     .sort((one, other) => one.at - other.at)

@@ -102,6 +102,24 @@ export class RunState {
     }
   }
 
+  /** Wait until all samples of those slivers on which it has ended are at the server. Rejects with the signal's reason. */
+  async waitForEnded(signal: AbortSignal): Promise<void> {
+    const { scope, id, endLanded } = this
+    const left = this.#object.parts.some(
+      (part) => part.has_end_row && !endLanded.has(part.sliver.id),
+    )
+    if (!left) return
+    const stop = new AbortController()
+    const until = anySignal(signal, stop.signal)
+    const rows = followEndRows(this.#session, { scope, run: id, landed: endLanded, signal: until })
+    try {
+      await this.#noteRemoved(until)
+      await rows.have(this.#object)
+    } finally {
+      stop.abort()
+    }
+  }
+
   /** Nothing is waited for that the server has removed. */
   async #noteRemoved(signal: AbortSignal): Promise<void> {
     const { scope, endLanded } = this

@@ -1,6 +1,13 @@
 import { inspect } from 'node:util'
 import { LabError, type Point, type RowOf, type Run as RunObject } from '@community-lab/contract'
-import { checkArgument, checkOptions, checkSignal, localFile } from '../argument.ts'
+import {
+  checkArgument,
+  checkOptions,
+  checkSignal,
+  localFile,
+  words,
+  type Kind,
+} from '../argument.ts'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { tableBundle, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
@@ -9,7 +16,6 @@ import { Sliver } from '../sliver/sliver.ts'
 import { nameOf } from '../sliver/slivers.ts'
 import { waitKinds, type WaitOptions } from '../sliver/started.ts'
 import { call, callEach, cleanUp } from '../wait/call.ts'
-import { anySignal } from '../wait/signal.ts'
 import { RunContext } from './context.ts'
 import { checkLive, drawLive, type Draw, type LiveOptions } from './live.ts'
 import {
@@ -19,16 +25,19 @@ import {
   writeDataset,
   type WrittenTable,
 } from './database.ts'
-import {
-  describeParts,
-  findCutOff,
-  outcomeColumns,
-  type Outcome,
-  type Outcomes,
-} from './outcome.ts'
+import { describeParts, outcomeColumns, type Outcome, type Outcomes } from './outcome.ts'
 import { measurementName, onlyPoint, tablesOfPoints } from './point-tables.ts'
-import { readPresentRows, readRows, rowStream, type RowStream } from './row-stream.ts'
+import { rowStream, type RowStream } from './row-stream.ts'
+import {
+  chooseFile,
+  readContent,
+  readFiles,
+  tableOfFiles,
+  writeLocal,
+  type RunFiles,
+} from './run-files.ts'
 import { readOutputs, type RunOutputs } from './run-output.ts'
+import { readRunRows } from './run-rows.ts'
 import { RunState } from './run-state.ts'
 import type { DeclaredColumns } from './selection.ts'
 import { waitForRun } from './wait-for-run.ts'
@@ -147,6 +156,44 @@ export class Run<Tables extends object = object> {
   }
 
   /**
+   * List the files that its programs have kept (`keep`), and those that could not be, with the reason. Where a program has ended, this waits until all of them are there, no longer than
+   * `timeoutMs`; default: no limit.
+   *
+   * @throws {@link LabError} LAB_RUN_GONE.
+   */
+  async files(options: WaitOptions = {}): Promise<RunFiles> {
+    checkOptions('files', options, waitKinds)
+    const { timeoutMs } = options
+    return this.#call(options, async (signal) =>
+      tableOfFiles(await readFiles(this.#session, this.#state, { timeoutMs, signal })),
+    )
+  }
+
+  /**
+   * Read a file that a program has kept, by its path in the folder of the program: `await run.file('capture.pcap')`. `sliver`: the sliver, or its node; needed where several have such a file.
+   * `to`: a file of this machine to write it to, whose path is returned.
+   *
+   * @throws {@link LabError} LAB_RUN_FILE_MISSING; LAB_ARGUMENT_INVALID; LAB_RUN_GONE.
+   */
+  file(path: string, options: FileOptions & { readonly to: string }): Promise<string>
+  file(path: string, options?: FileOptions): Promise<Buffer>
+  async file(
+    path: string,
+    options: FileOptions & { readonly to?: string } = {},
+  ): Promise<Buffer | string> {
+    checkArgument('the path of the file', path, words)
+    checkOptions('file', options, { ...waitKinds, sliver: sliverKind, to: localFile })
+    const { timeoutMs, sliver, to } = options
+    return this.#call(options, async (signal) => {
+      const files = await readFiles(this.#session, this.#state, { timeoutMs, signal })
+      const on = sliver === undefined ? null : this.#part(sliver).sliver
+      const file = chooseFile(files, { run: this.name, wanted: path, on })
+      const content = await readContent(this.#session, this.#state, { file, signal })
+      return to === undefined ? content : writeLocal(to, content)
+    })
+  }
+
+  /**
    * The rows of one measurement, a point or its name, from the first on, as they land. Ends with the run. Only samples whose field `run` is this run are among them. Their
    * `time` is by the clock of the node.
    *
@@ -166,7 +213,7 @@ export class Run<Tables extends object = object> {
     const absentOf = (row: Row): Row =>
       Object.fromEntries(columns.filter((one) => !(one in row)).map((one) => [one, null]))
     const read = (until: AbortSignal): AsyncGenerator<Row, void, undefined> =>
-      this.#readRows(name, until)
+      readRunRows(this.#session, this.#state, { name, signal: until })
     return rowStream(() =>
       callEach(options, async function* (until) {
         for await (const row of read(until)) yield { ...row, ...absentOf(row) }
@@ -262,32 +309,6 @@ export class Run<Tables extends object = object> {
     })
   }
 
-  async *#readRows(name: string, caller: AbortSignal): AsyncGenerator<Row, void, undefined> {
-    const ended = new AbortController()
-    const signal = anySignal(caller, ended.signal)
-    const selection = { scope: this.#state.scope, name, run: this.id, signal }
-    const end = this.#state.waitUntilLanded(signal).finally(() => ended.abort())
-    // A failure is thrown below.
-    end.catch(() => undefined)
-    let last = 0
-    try {
-      for await (const { rows, landed } of readRows(this.#session, selection)) {
-        last = landed
-        yield* rows
-      }
-    } catch (error) {
-      if (caller.aborted || !ended.signal.aborted) throw error
-    } finally {
-      ended.abort()
-    }
-    // The end may have arrived before the last rows.
-    const rest = { ...selection, after: last, signal: caller }
-    for await (const { rows } of readPresentRows(this.#session, rest)) yield* rows
-    await end
-    const where = findCutOff(this.parts)
-    if (where.length > 0) throw new LabError('LAB_RUN_CUT_OFF', { run: this.name, where })
-  }
-
   #call<T>(
     { signal }: { readonly signal?: AbortSignal },
     work: (signal: AbortSignal) => Promise<T>,
@@ -307,6 +328,16 @@ export class Run<Tables extends object = object> {
     const { 'text/html': html } = tableBundle(parts, outcomeColumns(parts), `run ${this.name}`)
     return { 'text/plain': inspect(this), 'text/html': html }
   }
+}
+
+/** Where a file is read, and how long to wait for it. */
+export interface FileOptions extends WaitOptions {
+  readonly sliver?: SliverOrNode
+}
+
+const sliverKind: Kind = {
+  expected: 'a sliver, or its node',
+  is: (value) => typeof value === 'string' || (typeof value === 'object' && value !== null),
 }
 
 /** Tell whether an argument names a sliver. Otherwise it is an object of options. */

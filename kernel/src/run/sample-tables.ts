@@ -1,7 +1,13 @@
 import { createWriteStream } from 'node:fs'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { clockMeasurement, Measurement, path as fillRoute, routes } from '@community-lab/contract'
+import {
+  clockMeasurement,
+  Measurement,
+  path as fillRoute,
+  routes,
+  runFilePartMeasurement,
+} from '@community-lab/contract'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import Type from 'typebox'
 import type { Session } from '../session.ts'
@@ -79,6 +85,8 @@ export class SampleTables {
     const stale = found.filter(
       (measurement) =>
         measurement.scope === scope &&
+        // Contents of files are read by themselves.
+        measurement.name !== runFilePartMeasurement &&
         !isSame(measurement, this.#tables.get(measurement.name)?.measurement),
     )
     if (stale.length > 0) await this.#loadAll(stale, signal)

@@ -1,6 +1,7 @@
 import { packFiles } from '@community-lab/contract/files'
 import {
   checkPoints,
+  isKeepPattern,
   LabError,
   maxRunFilesBytes,
   maxRunMs,
@@ -48,6 +49,11 @@ export interface RunProgram {
   readonly env?: Readonly<Record<string, string>>
   /** Files to put into its folder, by path; all of them executable. The nodes have them before the run starts. The same files are not sent again. At most 64 MiB. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>
+  /**
+   * The files in its folder that are kept when it has ended, by path or pattern: `['capture.pcap', 'out/*.csv']`. `run.files()` lists them and `run.file(path)` reads one, in any kernel. At most
+   * 64 files and 32 MiB of a run on a sliver. What is missing or too large is told by `run.done()`.
+   */
+  readonly keep?: readonly string[]
 }
 
 /** When a run starts and ends, and what it measures. */
@@ -81,6 +87,10 @@ const programKinds = {
   args: listOf(programArgument),
   env: environment,
   files: fileMap,
+  keep: someOf({
+    expected: 'a path or pattern in the folder of the program, without ..',
+    is: isKeepPattern,
+  }),
 }
 const runKinds = {
   name: runName,
@@ -145,7 +155,7 @@ export async function startRun<Tables extends object = object>(
   const archives = await packAll(name, placed, signal)
   const body: RunCreate = {
     name,
-    programs: placed.map(({ slivers, files, script, argv, args, env }) => {
+    programs: placed.map(({ slivers, files, script, argv, args, env, keep }) => {
       const archive = files === undefined ? undefined : archives.get(files)
       return {
         on: slivers.map(({ nodeId }) => nodeId),
@@ -154,6 +164,7 @@ export async function startRun<Tables extends object = object>(
         ...(args === undefined ? {} : { args: args.map(String) }),
         ...(env === undefined ? {} : { env: { ...env } }),
         ...(archive === undefined ? {} : { files_sha256: archive.sha256 }),
+        ...(keep === undefined ? {} : { keep: [...new Set(keep)] }),
       }
     }),
     ...(startAt === undefined ? {} : { start_at: startAt.toISOString() }),

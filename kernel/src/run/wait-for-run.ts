@@ -1,10 +1,11 @@
-import { LabError } from '@community-lab/contract'
+import { LabError, runFileMeasurement } from '@community-lab/contract'
 import { orAborted, anySignal, timeoutSignal } from '../wait/signal.ts'
 import type { Session } from '../session.ts'
 import type { SampleDatabase } from './database.ts'
 import { lossesOf, readLosses, type PartLosses } from './losses.ts'
 import { describeParts, type Outcomes } from './outcome.ts'
 import { createProgress, showProblems } from './progress.ts'
+import { filesOf, type RunFile } from './run-files.ts'
 import type { RunState } from './run-state.ts'
 import { readRemoved, type RemovedRows } from './removed-rows.ts'
 import { defaultPatience, watchSilence, type Patience, type Silences } from './silence.ts'
@@ -58,7 +59,9 @@ export async function waitForRun(
   const waitedMs = timeoutMs ?? Math.round(performance.now() - began)
   const losses = await orAborted(readPartLosses(state, database, now()), caller)
   const removed = await orAborted(readRemovedSince(session, state, caller), caller)
-  const outcomes = describeParts({ ...state.known(), silences, losses, removed, waitedMs })
+  const files = losses === null ? null : await orAborted(readKept(state, database), caller)
+  const lost = { losses, removed, files }
+  const outcomes = describeParts({ ...state.known(), silences, ...lost, waitedMs })
   showProblems(name, outcomes)
   return outcomes
 }
@@ -74,6 +77,19 @@ async function readRemovedSince(
     return await readRemoved(session, { scope, from, signal })
   } catch (error) {
     if (LabError.is(error)) return []
+    throw error
+  }
+}
+
+/** Read which files were to be kept; null when the server cannot be reached. */
+async function readKept(
+  state: RunState,
+  database: SampleDatabase,
+): Promise<readonly RunFile[] | null> {
+  try {
+    return filesOf(await database.rowsAfter(runFileMeasurement, 0), state)
+  } catch (error) {
+    if (LabError.is(error)) return null
     throw error
   }
 }

@@ -45,6 +45,18 @@ export const runCodes = {
     (d) =>
       `the files of a program of run ${d.run} have ${d.bytes} bytes as an archive, and may have ${d.limitBytes}; put what is large into the data of the slice (slices.ensure with data), which its slivers begin with`,
   ),
+  LAB_RUN_FILE_MISSING: code<{
+    run: string
+    file: string
+    node: string | null
+    reason: string
+    kept: readonly string[]
+  }>(
+    0,
+    false,
+    (d) =>
+      `run ${d.run} has no file ${JSON.stringify(d.file)}${d.node === null ? '' : ` of ${d.node}`}: ${d.reason} (its files: ${d.kept.join(', ') || 'none'}); run.files() lists them with the reasons, and a program says by keep what is kept`,
+  ),
   LAB_RUN_GONE: code<{ run: string }>(
     0,
     false,

@@ -38,15 +38,20 @@ export const RunId = Type.String({
 
 const text = Type.String({ maxLength: 32_768, pattern: '^[^\\u0000]*$' })
 
+const keepPattern =
+  '^(?!/)(?!(?:.*/)?\\.{1,2}(?:/|$))[^\\u0000-\\u001f\\u007f]*[^/\\u0000-\\u001f\\u007f]$'
+
 /**
  * Files that a program makes, in its folder: a path, or a pattern of paths as a shell knows it (`*`, `?`, `[…]`). It leads to no other folder, and has no characters that no
  * terminal shows.
  */
-export const KeepPattern = Type.String({
-  pattern: '^(?!/)(?!(?:.*/)?\\.{1,2}(?:/|$))[^\\u0000-\\u001f\\u007f]*[^/\\u0000-\\u001f\\u007f]$',
-  minLength: 1,
-  maxLength: 255,
-})
+export const KeepPattern = Type.String({ pattern: keepPattern, minLength: 1, maxLength: 255 })
+
+/** Tell whether a value is a {@link KeepPattern}. */
+export function isKeepPattern(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > 255) return false
+  return new RegExp(keepPattern, 'u').test(value)
+}
 
 /**
  * A program. It has either a `script`, which is a shell script or names another interpreter in its first line (`#!`), or the `argv` of a program in the sliver.
@@ -262,21 +267,6 @@ export const OutputRow = Type.Object({
   base64: Type.Optional(nullable(Type.String())),
 })
 export type OutputRow = Static<typeof OutputRow>
-
-/** A row of {@link runFileMeasurement}, besides `run` and `sliver`: a file that was to be kept. */
-export const KeptFileRow = Type.Object({
-  /** The number of the file within the run on the sliver, from 0 on. */
-  file: Type.Integer(),
-  /** Its path in the folder of the program; the pattern where no file fits it. */
-  path: Type.String(),
-  /** null: not known. */
-  bytes: Type.Optional(nullable(Type.Integer())),
-  /** The SHA-256 of its content; null: it was not kept. */
-  sha256: Type.Optional(nullable(Type.String())),
-  /** Why it was not kept; null: it was. */
-  problem: Type.Optional(nullable(Type.String())),
-})
-export type KeptFileRow = Static<typeof KeptFileRow>
 
 /** Return what the rows of a file's content have as their `run`, so that a reader gets those of one file alone. */
 export function filePartsOf(run: string, sliver: string, file: number): string {

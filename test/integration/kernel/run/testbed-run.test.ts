@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -143,6 +145,69 @@ describe('a run of the testbed', () => {
     ])
     await expect(run.live('tick', 'no function' as never)).rejects.toThrow('expected a function')
     expect(() => run.rows(5 as never)).toThrow('the measurement is 5')
+  })
+
+  it('has the files that its programs keep, on this machine too, and says which it has not', async () => {
+    const slice = await lab.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] })
+    const sha256 = createHash('sha256').update('abcdef').digest('hex')
+    // What a node sends.
+    const script = `say() { echo "$@" > /run/community-lab/measure; }
+      for nr in 0 1; do say "run_file_part run=\\"$COMMUNITY_LAB_RUN/$COMMUNITY_LAB_SLIVER/0\\" at_byte=$((nr * 3)) text=\\"$1\\""; shift; done
+      say "run_file run=\\"$COMMUNITY_LAB_RUN\\" file=0 path=\\"out/a.csv\\" bytes=6 sha256=\\"${sha256}\\""
+      say "run_file run=\\"$COMMUNITY_LAB_RUN\\" file=1 path=\\"big\\" problem=\\"it is too large\\""`
+    const keep = ['out/*.csv', 'big']
+    const started = await slice.run({
+      name: 'files',
+      programs: [
+        { script, on: 'n1', args: ['abc', 'def'], keep },
+        { script, on: 'n2', args: ['abc', 'xxx'], keep },
+      ],
+    })
+    const outcomes = await started.done()
+    expect(outcomes.ok).toBe(false)
+    expect(outcomes[0]?.missingFiles).toEqual([{ path: 'big', problem: 'it is too large' }])
+    const run = await lab.runs.get('files')
+    expect((await run.files()).map(({ node, path: of, problem }) => [node, of, problem])).toEqual([
+      ['n1', 'out/a.csv', null],
+      ['n1', 'big', 'it is too large'],
+      ['n2', 'out/a.csv', null],
+      ['n2', 'big', 'it is too large'],
+    ])
+    expect((await run.file('out/a.csv', { sliver: 'n1' })).toString()).toBe('abcdef')
+    const to = path.join(world.dir, 'deep', 'a.csv')
+    expect(await run.file('out/a.csv', { sliver: slice.sliver('n1'), to })).toBe(to)
+    expect(await readFile(to, 'utf8')).toBe('abcdef')
+    for (const [file, sliver, message] of [
+      ['out/a.csv', undefined, 'expected one of those that have out/a.csv: n1, n2'],
+      ['out/a.csv', 'n2', 'the server has 6 of its 6 bytes'],
+      ['big', 'n1', 'run files has no file "big" of n1: it is too large (its files: out/a.csv)'],
+      ['none', 'n1', 'the run does not keep it'],
+      ['', 'n1', 'the path of the file'],
+    ] as const)
+      await expect(run.file(file, sliver === undefined ? {} : { sliver })).rejects.toThrow(message)
+    for (const wrong of ['/etc/passwd', '../x', 'a/../b', '', 'a/'])
+      await expect(slice.run({ name: 'no', script: 'true', keep: [wrong] })).rejects.toThrow('keep')
+    // The contents are no table of the run.
+    expect((await run.sql`show tables`).map(({ name }) => name)).not.toContain('run_file_part')
+  })
+
+  it('says when rows are asked for that it does not declare', async () => {
+    const run = await lab.runs.get('ticks')
+    const shown: unknown[] = []
+    const display = ({ 'text/plain': text }: Bundle) => shown.push(text)
+    Reflect.set(globalThis, Symbol.for('community-lab.display'), {
+      display,
+      newDisplay: () => ({}),
+    })
+    try {
+      expect(await run.rows('ticks').toArray()).toEqual([])
+      await run.rows('tick').toArray()
+    } finally {
+      Reflect.deleteProperty(globalThis, Symbol.for('community-lab.display'))
+    }
+    expect(shown).toEqual([
+      'run ticks: no point ticks is declared; did you mean tick? Its rows are waited for, in case a program writes them',
+    ])
   })
 
   it('is not waited for where the server has removed what would come: the slice keeps no more', async () => {
