@@ -109,7 +109,7 @@ class Steps implements RunSteps {
         const files = await collectFiles({
           ...{ dir: folder.keptDir, patterns, signal: until },
           prepare: (of) =>
-            this.#options.slivers.prepareProgram(sliver, { runId: id, instance, ...of }),
+            this.#options.slivers.prepareProgram(sliver, { runId: id, instance, env: {}, ...of }),
         })
         await folder.noteKept({ files })
         isDone = true
