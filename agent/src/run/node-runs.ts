@@ -1,47 +1,19 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError, type RunReport } from '@community-lab/contract'
-import type { ServerClock } from '../clock/node-clock.ts'
 import { readDocument } from '../disk/document.ts'
 import { createAutoResetEvent } from '../loop/auto-reset-event.ts'
-import type { Clock } from '../loop/clock.ts'
-import type { Log } from '../loop/log.ts'
 import { repeatUntilAborted } from '../loop/repeat.ts'
 import { watchFolder, type FolderWatch } from '../measurement/catcher/watch-folder.ts'
-import type { LineChecks, SliverStreams, Spool } from '../measurement/measurement.ts'
 import { planRuns } from '../plan/runs.ts'
 import type { NodeWanted } from '../plan/wanted.ts'
-import type { NodeProblems } from '../report/problems.ts'
-import type { Slivers } from '../sliver/slivers.ts'
 import { createEndRows, type EndRows } from './end-rows.ts'
 import { createFileSender, type FileSender } from './file-sender.ts'
 import { sendOutput } from './output-sender.ts'
 import { runRecordFormat } from './record.ts'
 import { RunFolder } from './run-folder.ts'
+import type { RunsOptions } from './runs-options.ts'
 import { createRunSteps, isOpen, type RunSteps } from './run-steps.ts'
-
-/** Options of {@link openRuns}. */
-export interface RunsOptions {
-  /** The folder of the runs, for them alone. */
-  readonly dir: string
-  readonly slivers: Pick<Slivers, 'list' | 'prepareProgram' | 'useFiles'>
-  readonly spool: Spool
-  /** See {@link SliverStreams.appendAfter}. */
-  readonly appendAfter: SliverStreams['appendAfter']
-  /** Return the folder that a sliver sees as `/run/community-lab`. */
-  readonly measureDir: (sliverId: string) => string
-  /** Gets what the runs declare of their lines. */
-  readonly checks: LineChecks
-  readonly problems: NodeProblems
-  readonly clock: Clock
-  /** The time by the node's clock, in milliseconds since the epoch. */
-  readonly dateMs: () => number
-  /** What is known of the server's time. */
-  readonly serverClock: Pick<ServerClock, 'programClock'>
-  readonly log: Log
-  /** Called when what is to be reported has changed. */
-  readonly onChange: () => void
-}
 
 /** The runs of this node. They outlive the agent: each has a supervisor of its own. */
 export interface NodeRuns {

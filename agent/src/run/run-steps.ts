@@ -6,8 +6,8 @@ import { fifoPath } from '../measurement/catcher/fifo.ts'
 import type { RunStep } from '../plan/runs.ts'
 import { collectFiles } from './collect.ts'
 import { createFetching, type Fetching } from './fetching.ts'
-import type { RunsOptions } from './node-runs.ts'
 import { RunFolder } from './run-folder.ts'
+import type { RunsOptions } from './runs-options.ts'
 import { startSupervisor } from './supervisor.ts'
 
 /** Does what was planned for the runs of a node. */

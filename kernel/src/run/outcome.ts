@@ -3,7 +3,7 @@ import { formatTime } from '../display/time.ts'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import { describeRejections, type PartLosses, type Rejection } from './losses.ts'
 import type { RemovedRows } from './removed-rows.ts'
-import type { RunFile } from './run-files.ts'
+import type { RunFile } from './run-file.ts'
 import type { Silences } from './silence.ts'
 
 /** Why a run has ended on a sliver: see {@link Outcome}. Written out, because the types of cells load no schemas. */

@@ -12,24 +12,10 @@ import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import { anySignal, timeoutSignal } from '../wait/signal.ts'
 import { readPresentRows } from './row-stream.ts'
+import type { RunFile } from './run-file.ts'
 import { joinOutput } from './run-output.ts'
 import type { RunState } from './run-state.ts'
 import type { Row } from './value.ts'
-
-/** A file that a program of a run was to keep. */
-export interface RunFile {
-  /** The id of the sliver, and the name of its node. */
-  readonly sliver: string
-  readonly node: string
-  /** Its path in the folder of the program; the pattern of `keep` where no file fits it. */
-  readonly path: string
-  /** null: not known. */
-  readonly bytes: number | null
-  /** The SHA-256 of its content; null: it was not kept. */
-  readonly sha256: string | null
-  /** Why it was not kept; null: it was. */
-  readonly problem: string | null
-}
 
 /** The files of a run. A table in notebooks. */
 export type RunFiles = Shown<RunFile>
