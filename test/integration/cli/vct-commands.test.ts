@@ -29,6 +29,17 @@ it('sets the clock of a node, also back', async () => {
   expect(code).toBe(0)
 })
 
+it.each([
+  [['--clock', 'n2=soon'], 2, 'such as n2=+5'],
+  [['--nodes', '3', '--clock', 'n4=5'], 1, 'the nodes are n1 to n3'],
+])('does not start a testbed with the clock of %j', async (options, exitCode, found) => {
+  await fakes.listen()
+  const { code, err } = await fakes.place.run(['vct', 'up', ...options])
+  expect(code).toBe(exitCode)
+  expect(err).toContain(found)
+  expect(fakes.asked).toHaveLength(0)
+})
+
 it('refuses an action that there is not, as a wrong command line', async () => {
   await fakes.listen()
   const { code, err } = await fakes.place.run(['vct', 'node', 'n1', 'explode'])

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import {
   expiry,
+  nodeClock,
   nodeCount,
   parameter,
   pastTime,
@@ -53,4 +54,16 @@ it.each([
 ])('takes %j for no time, rather than for another one', (text) => {
   expect(() => pastTime(text)).toThrow('such as')
   expect(() => expiry(text)).toThrow('such as')
+})
+
+it('reads the clocks of virtual nodes, the last one of each', () => {
+  const texts = ['n2=+5', 'n3=-0.25s', 'n2=7']
+  expect(
+    texts.reduce<ReturnType<typeof nodeClock>>((clocks, text) => nodeClock(text, clocks), []),
+  ).toEqual([
+    { node: 'n3', aheadS: -0.25 },
+    { node: 'n2', aheadS: 7 },
+  ])
+  for (const text of ['n2', 'n2=', '2=5', 'n0=5', 'n2=5m', 'n2=1e12', 'n2=10000000000', 'n2=NaN'])
+    expect(() => nodeClock(text, [])).toThrow('such as n2=+5')
 })

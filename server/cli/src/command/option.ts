@@ -1,4 +1,4 @@
-import { InputTime } from '@community-lab/contract'
+import { InputTime, maxClockAheadS } from '@community-lab/contract'
 import { InvalidArgumentError, type Command } from 'commander'
 import { Value } from 'typebox/value'
 
@@ -34,6 +34,23 @@ export function roleOptions(command: Command): Command {
 /** Read a number of nodes: 1 to 100. */
 export function nodeCount(text: string): number {
   return wholeNumber(text, 1, 100)
+}
+
+/** A clock that a virtual node is to have: how far it is ahead of this machine's, in seconds. */
+export interface NodeClock {
+  readonly node: string
+  readonly aheadS: number
+}
+
+/** Add a clock `NODE=SECONDS` to those before it, such as `n2=+5` or `n3=-0.25s`. */
+export function nodeClock(text: string, before: readonly NodeClock[]): readonly NodeClock[] {
+  const [, node, ahead] = /^(n[1-9]\d*)=([+-]?\d+(?:\.\d+)?)s?$/u.exec(text) ?? []
+  const aheadS = Number(ahead)
+  if (node === undefined || Math.abs(aheadS) > maxClockAheadS)
+    throw new InvalidArgumentError(
+      `it has to be NODE=SECONDS, such as n2=+5 or n3=-0.25, up to ${maxClockAheadS} s.`,
+    )
+  return [...before.filter((clock) => clock.node !== node), { node, aheadS }]
 }
 
 /** The default of the server's port, in words. */

@@ -1,4 +1,5 @@
 import {
+  LabError,
   path as pathOf,
   vctClockPath,
   VctStatus,
@@ -12,13 +13,14 @@ import { printJson, printRows, tint, type PrintOptions } from '../output/print.t
 import { choosePort } from '../process/port.ts'
 import { connectControl } from '../testbed/control.ts'
 import { runTestbedCommand } from '../testbed/testbed-command.ts'
-import { leaf, nodeCount, port, usualPort } from './option.ts'
+import { leaf, nodeClock, nodeCount, port, usualPort, type NodeClock } from './option.ts'
 import { refuseSecond } from './start.ts'
 
 interface UpOptions extends PrintOptions {
   readonly nodes: number
   /** Undefined: the usual one, or a free one. */
   readonly port?: number
+  readonly clock: readonly NodeClock[]
 }
 
 /** `community-lab vct …`: the virtual testbed of this checkout. */
@@ -27,6 +29,12 @@ export function addVct(program: Command, context: Context): void {
   leaf(vct, 'up', 'start it, and leave it running')
     .option('--nodes <count>', 'how many virtual nodes', nodeCount, 5)
     .option('--port <port>', `the server's port on 127.0.0.1 (${usualPort})`, port)
+    .option(
+      '--clock <node=seconds>',
+      "set a node's clock ahead of this machine's, as soon as it runs; programs in slivers go on to see this machine's clock (repeatable)",
+      nodeClock,
+      [],
+    )
     .action((options: UpOptions) => bringUp(context, options))
   leaf(vct, 'down', 'stop it, wherever it was started').action((options: PrintOptions) =>
     runTestbedCommand(context, ['down'], options).then(() => {
@@ -73,15 +81,31 @@ const nodeActionsText =
   'stop: power it off; cut: take its links down; start: undo both; reboot: end all on it and bring it back; kill-agent: kill its agent, which comes back'
 
 async function bringUp(context: Context, options: UpOptions): Promise<void> {
+  requireNodes(options)
   await refuseSecond(context)
   const serverPort = await choosePort(context, { asked: options.port })
   const args = ['up', '--nodes', String(options.nodes), '--port', String(serverPort)]
   const ready = await runTestbedCommand(context, args, options)
+  for (const { node, aheadS } of options.clock)
+    await connectControl(context).ask(
+      VctStatus,
+      vctClockPath(node, { ahead_s: aheadS, drift_ppm: 0 }),
+      { method: 'POST' },
+    )
   if (options.json === true || ready === null) return
   for (const each of ready.lacks) context.err.write(`note: ${each}\n`)
   context.out.write(
     `the virtual testbed runs: ${ready.url}\nstop it with \`npx community-lab vct down\`\n`,
   )
+}
+
+/** Require that there are the nodes whose clocks are to be set. @throws {@link LabError} LAB_VCT_USAGE. */
+function requireNodes({ nodes, clock }: UpOptions): void {
+  const absent = clock.find(({ node }) => Number(node.slice(1)) > nodes)
+  if (absent !== undefined)
+    throw new LabError('LAB_VCT_USAGE', {
+      problem: `--clock names ${absent.node}, and the nodes are n1 to n${nodes}`,
+    })
 }
 
 async function act(context: Context, path: string, options: PrintOptions): Promise<void> {
