@@ -14,7 +14,7 @@ const program = (at: 'a' | 'b', count: number): EndProgram => ({
   sliver: at === 'a' ? '1@1' : '1@2',
   script: oneWayProgram,
   settings: settings(
-    { every_ns: 100e6, patience_ns: 1000e6, lead_ns: 500e6, count, bytes: 56 },
+    { every_ns: 100e6, patience_ns: 1000e6, lead_ns: 2000e6, count, bytes: 56 },
     ['from', 'to'].flatMap((what) => ends.map((end) => [what, ...end])),
   ),
 })
