@@ -4,7 +4,8 @@ import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openDataset } from '../../../../kernel/src/run/dataset.ts'
 
-const published = resolve(import.meta.dirname, '../../../../datasets/node-health')
+const published = resolve(import.meta.dirname, '../../../../datasets/node-health/2026-11-23')
+const linksFile = 'node_links-57cc457a61c1d833.parquet'
 
 let folder: string
 beforeEach(async () => {
@@ -20,7 +21,7 @@ it('has the tables of the manifest, without a testbed, with times as everywhere'
   expect(tables.map(({ name }) => name)).toContain('node_links')
   const rows = await dataset.sql<{ time: Date; n: number }>`
     select min(time) as time, count(*) as n from node_health where node in (${['n1', 'n4']})`
-  expect(rows).toEqual([{ time: new Date('2026-11-30T12:53:25.832Z'), n: 411 }])
+  expect(rows).toEqual([{ time: new Date('2026-11-23T12:00:23.612Z'), n: 259 }])
   await expect(dataset.sql`from nothing`).rejects.toMatchObject({
     code: 'LAB_SQL_FAILED',
     details: { tables: tables.map(({ name }) => name) },
@@ -37,14 +38,14 @@ it('refuses a folder that is no dataset, and files that are not what the manifes
   await cp(published, folder, { recursive: true })
   const manifest = join(folder, 'manifest.json')
   const text = await readFile(manifest, 'utf8')
-  await writeFile(manifest, text.replace('"node_links.parquet"', '"../node_links.parquet"'))
+  await writeFile(manifest, text.replace(`"${linksFile}"`, `"../${linksFile}"`))
   await refused(/manifest\.json/u)
   await writeFile(manifest, text)
-  const links = join(folder, 'node_links.parquet')
+  const links = join(folder, linksFile)
   await writeFile(links, (await readFile(links)).subarray(1))
-  await refused(/^node_links\.parquet does not have the SHA-256/u)
+  await refused(/^node_links-\w+\.parquet does not have the SHA-256/u)
   await rm(links)
-  await refused(/ENOENT.*node_links\.parquet/u)
+  await refused(/ENOENT.*node_links-/u)
 })
 
 it('ends its queries when it is closed', async () => {
