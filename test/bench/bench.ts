@@ -1,5 +1,6 @@
 import { measureAgent } from './agent.ts'
 import { measureExec } from './exec.ts'
+import { measureFaults } from './faults.ts'
 import { measureFanout } from './fanout.ts'
 import { measureIdle } from './idle.ts'
 import { measureIngest } from './ingest.ts'
@@ -17,6 +18,7 @@ const benches: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
   turnaround: measureTurnaround,
   exec: measureExec,
   fanout: measureFanout,
+  faults: measureFaults,
   idle: measureIdle,
   ingest: measureIngest,
   kernel: measureKernel,

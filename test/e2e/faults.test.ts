@@ -9,6 +9,7 @@ import { Value } from 'typebox/value'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { localSystemCalls } from '../../agent/src/system-calls.ts'
 import { eventually, patienceMs } from '../support/eventually.ts'
+import { giveSmallDisk, storm } from '../support/faults/storm.ts'
 import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
 
 let testbed: RunningTestbed
@@ -56,27 +57,6 @@ it('loses and doubles nothing when the server is killed in the middle of a run',
   const rows =
     await run.sql`select sliver, count(*) as n, count(distinct i) as distinct_n from tick group by sliver order by sliver`
   expect(rows.map((row) => [row['n'], row['distinct_n']])).toEqual(Array(4).fill([300, 300]))
-})
-
-it('loses and doubles nothing when a node is cut off for a minute during a measurement', async () => {
-  const run = await slice.run('through-a-cut', {
-    script:
-      'for i in $(seq 1 700); do echo "tock i=$i run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measure; usleep 100000; done',
-  })
-  await testbed.control.node('n3', 'cut')
-  await new Promise((resolve) => setTimeout(resolve, 60_000))
-  // A tutorial's first cell, run again meanwhile, takes nothing away.
-  const ready = await lab.nodes.find({ state: 'production' })
-  expect(ready.map(({ name }) => name)).not.toContain('n3')
-  const same = await lab.slices.ensure('faults', { template: 'tiny', nodes: ready })
-  expect((await same.started()).slivers.map(({ node }) => node)).toContain('n3')
-  await testbed.control.node('n3', 'start')
-  await run.done({ timeoutMs: Infinity })
-  const rows =
-    await run.sql`select sliver, count(*) as n, count(distinct i) as distinct_n, max(i) as last from tock group by sliver order by sliver`
-  expect(rows.map((row) => [row['n'], row['distinct_n'], row['last']])).toEqual(
-    Array(4).fill([700, 700, 700]),
-  )
 })
 
 it('gives a run of the testbed whole to another kernel, with server, VPN and kernel away from its start to its end', async () => {
@@ -206,6 +186,13 @@ it('gives rows the right time on nodes whose clocks are wrong, and flags exactly
 it('brings a node and its sliver back after it was powered off', async () => {
   await testbed.control.node('n4', 'stop')
   await testbed.nodeIs('n4', 'offline')
+  // A tutorial's first cell, run again meanwhile, takes nothing away.
+  const ready = await lab.nodes.find({ state: 'production' })
+  expect(ready.map(({ name }) => name)).not.toContain('n4')
+  const same = await lab.slices.ensure('faults', { template: 'tiny', nodes: ready })
+  expect((await same.started()).slivers.map(({ node }) => node)).toContain('n4')
+  // The next test fills it.
+  await giveSmallDisk(testbed.podPid, 'n4')
   await testbed.control.node('n4', 'start')
   await testbed.nodeIs('n4', 'production')
   // The server may not know yet that the sliver of before is not there any more.
@@ -221,6 +208,23 @@ it('brings a node and its sliver back after it was powered off', async () => {
   expect(states.slice(states.lastIndexOf('offline'))).toContain('production')
   const lives = await read(Type.Array(JournalEntry), `${routes.journal}?/node_name="n4"`)
   expect(lives.map(({ to }) => to === null)).toEqual([true, false])
+})
+
+it('has each line once that slivers wrote, or tells it as lost, whoever is killed, cut off or has a full disk meanwhile', async () => {
+  const seed = Date.now() % 100_000
+  const wrote = 20 * 200
+  const weathered = await storm({
+    ...{ testbed, slice, name: 'storm', seconds: 20, perSecond: 200, cutS: 8, kills: 6 },
+    ...{ filled: 'n4', seed },
+  })
+  expect([seed, weathered.map(({ node, written }) => [node, written])]).toEqual([
+    seed,
+    ['n1', 'n2', 'n3', 'n4'].map((node) => [node, wrote]),
+  ])
+  for (const { node, rows, distinct, told } of weathered) {
+    expect([seed, node, distinct, rows + told]).toEqual([seed, node, rows, wrote])
+    if (node !== 'n4') expect([seed, node, told]).toEqual([seed, node, 0])
+  }
 })
 
 it('stops slivers as the owner says on the device, and starts them again with their files', async () => {

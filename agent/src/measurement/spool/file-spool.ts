@@ -105,6 +105,9 @@ class FileSpool implements Spool {
   get firstSeq(): number {
     return this.#ackedSeq + 1
   }
+  get keptSeq(): number {
+    return this.#files.segments[0]?.firstSeq ?? this.firstSeq
+  }
   get lastSeq(): number {
     return this.#lastSeq
   }

@@ -24,6 +24,10 @@ export interface Spool {
   readonly id: string
   /** The first seq that is not acknowledged; `lastSeq + 1` when there is none. */
   readonly firstSeq: number
+  /**
+   * The first seq that is still on the disk, acknowledged or not; `lastSeq + 1` when there is none. A server that was restored from a backup gets what is there again.
+   */
+  readonly keptSeq: number
   /** The last appended seq; 0 when there is none. */
   readonly lastSeq: number
   /** The last seq that survives a power cut. Later samples are not read. */

@@ -133,7 +133,8 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     readsBlocks = blocks !== undefined && blocks >= blockVersion
     ackedSeq = committedSeq
     spool.trim(committedSeq)
-    nextSeq = Math.max(spool.firstSeq, committedSeq + 1)
+    // Of what was acknowledged before, a server that was restored from a backup may have less.
+    nextSeq = Math.max(spool.keptSeq, committedSeq + 1)
     ackedSeq = nextSeq - 1
     options.onWelcome(answersLooks === true ? polls.now : null)
     if (answersTimes === true) times?.begin()
@@ -151,9 +152,9 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
   }
 
   function sayHello(): void {
-    const { id, firstSeq } = spool
+    const { id, keptSeq } = spool
     const { softVersion } = options
-    send({ type: 'hello', spool: id, first_seq: firstSeq, soft_version: softVersion }).catch(fail)
+    send({ type: 'hello', spool: id, first_seq: keptSeq, soft_version: softVersion }).catch(fail)
   }
 
   function receive(text: string): void {
