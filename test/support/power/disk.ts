@@ -11,7 +11,7 @@ export type Step =
       readonly creates: boolean
       readonly truncates: boolean
     }
-  /** `at` null: where the last write of this descriptor ended. `data` is base64. */
+  /** `at` null: where the last write of this descriptor ended. `data` is hexadecimal. */
   | {
       readonly do: 'write'
       readonly pid: number
@@ -167,7 +167,7 @@ class Disk {
   #write({ pid, fd, at, data }: Extract<Step, { readonly do: 'write' }>): void {
     const open = this.#open.get(`${pid} ${fd}`)
     if (open === undefined || open.node.names !== null) return
-    const bytes = Buffer.from(data, 'base64')
+    const bytes = Buffer.from(data, 'hex')
     const position = at ?? open.at
     open.node.changes.push({ change: { at: position, data: bytes }, isSynced: false })
     open.at = position + bytes.length

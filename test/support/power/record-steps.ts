@@ -52,7 +52,7 @@ function noteOpen(fd: number, path: unknown, flags: unknown): void {
 }
 
 function noteWritten(fd: number, bytes: Uint8Array, at: unknown): void {
-  const data = Buffer.from(bytes).toString('base64')
+  const data = Buffer.from(bytes).toString('hex')
   note({ do: 'write', pid, fd, at: typeof at === 'number' ? at : null, data })
 }
 

@@ -9,8 +9,10 @@ import type { Sample } from '../../../../agent/src/measurement/sample.ts'
 import type { Spool } from '../../../../agent/src/measurement/spool/spool.ts'
 
 /** A temporary folder; at its end the catcher that runs in it is killed and it is removed. */
-export async function createFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'measurement-'))
+export async function createFolder(
+  parent = tmpdir(),
+): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(parent, 'measurement-'))
   return {
     path,
     async [Symbol.asyncDispose]() {
