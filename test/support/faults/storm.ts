@@ -127,21 +127,23 @@ function faultsOf(
 ): readonly Fault[] {
   const { control, podPid } = testbed
   const random = randomOf(seed)
+  // On a busy machine a server takes its time to come back.
+  const patience = (): AbortSignal => AbortSignal.timeout(300_000)
   const all = (action: 'cut' | 'start') => async () => {
-    for (const node of nodes) await control.node(node, action)
+    for (const node of nodes) await control.node(node, action, patience())
   }
   const anyNode = (): string => nodes[Math.floor(random() * nodes.length)] ?? filled
   const kill = (): (() => unknown) => {
     const which = random()
     const node = anyNode()
-    if (which < 0.4) return () => control.node(node, 'kill-agent')
+    if (which < 0.4) return () => control.node(node, 'kill-agent', patience())
     if (which < 0.8)
       return () => {
         killCatcher(podPid, node)
       }
     return async () => {
-      await control.server('kill')
-      await control.server('start')
+      await control.server('kill', patience())
+      await control.server('start', patience())
     }
   }
   const cutAtS = 0.15 * seconds
