@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdir, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { writeWhole } from '@community-lab/contract/host'
+import { dirname, join } from 'node:path'
+import { syncFolder, writeWhole } from '@community-lab/contract/host'
 
 /** The lines that a sliver's programs have written since the first one. They are in a folder of the catcher. */
 export interface Stream {
@@ -36,6 +36,7 @@ export async function beginStream(dir: string): Promise<Stream> {
   const bootId = currentBoot()
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await writeWhole(join(dir, 'stream'), `${id} ${bootId} ${streamVersion}\n`)
+  await syncFolder(dirname(dir))
   return { markKey: `catcher ${id}`, bootId }
 }
 
@@ -55,11 +56,13 @@ const asideMark = '.unreadable-'
 
 /**
  * Remove a stream with everything that it contains. The file `stream` is removed first, so that an interrupted removal leaves a folder without a stream. If
- * only some segments of a stream were removed, the catcher would count its bytes from 0 again, and the reader would wait for later bytes.
+ * only some segments of a stream were removed, the catcher would count its bytes from 0 again, and the reader would wait for later bytes. Its removal is on the disk when this
+ * returns: the mark of the stream goes next, and a power cut that brought the files back then would have their lines read a second time.
  */
 export async function removeStream(dir: string): Promise<void> {
   await rm(join(dir, 'stream'), { force: true })
   await rm(dir, { recursive: true, force: true })
+  await syncFolder(dirname(dir))
 }
 
 /** Tell whether the host was restarted since the stream began. Then no catcher writes it, and bytes that were not on the disk are lost. */
