@@ -9,6 +9,7 @@ import { measureLive } from './live.ts'
 import { measureNodes } from './nodes.ts'
 import { measureRegistry } from './registry.ts'
 import { measureQuery, measureStore } from './store.ts'
+import { measureSoak } from './soak.ts'
 import { measureStart } from './start.ts'
 import { measureTurnaround } from './turnaround.ts'
 
@@ -25,6 +26,7 @@ const benches: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
   live: measureLive,
   nodes: measureNodes,
   registry: measureRegistry,
+  soak: measureSoak,
   store: measureStore,
   query: measureQuery,
 }

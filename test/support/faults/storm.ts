@@ -12,8 +12,10 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { LabError } from '@community-lab/contract'
 import type { Slice } from '@community-lab/kernel'
 import { localSystemCalls } from '../../../agent/src/system-calls.ts'
+import type { ControlClient } from '../../../server/vct/src/control/client.ts'
 import { randomOf } from '../power/disk.ts'
 import type { RunningTestbed } from '../testbed.ts'
 
@@ -143,7 +145,7 @@ function faultsOf(
       }
     return async () => {
       await control.server('kill', patience())
-      await control.server('start', patience())
+      await startServer(control, patience())
     }
   }
   const cutAtS = 0.15 * seconds
@@ -168,6 +170,18 @@ function faultsOf(
       strike: kill(),
     })),
   ].sort((one, other) => one.atS - other.atS)
+}
+
+/** Start the server. On a busy machine it takes longer than the testbed waits. */
+async function startServer(control: ControlClient, patience: AbortSignal): Promise<void> {
+  for (;;)
+    try {
+      await control.server('start', patience)
+      return
+    } catch (error) {
+      const isSlow = error instanceof LabError && error.code === 'LAB_TIMEOUT'
+      if (!isSlow || patience.aborted) throw error
+    }
 }
 
 /** The folders of a node's data that have its samples. */

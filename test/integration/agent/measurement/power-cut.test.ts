@@ -89,7 +89,7 @@ async function checkNode({ events, steps, seed: ofCut }: Cut, dir: string): Prom
   const problems: unknown[] = []
   const onProblem = (error: unknown): void => void problems.push(error)
   const spool = await openSpool(join(dir, 'spool'), { syncGapMs: 1, onProblem })
-  const streams = createSliverStreams({ spool, dir: join(dir, 'catchers'), onProblem })
+  const streams = createSliverStreams({ spool, dir: join(dir, 'catchers') })
   for (const [at, sliver] of ['1@1', '2@1'].entries()) {
     const measure = join(dir, 'measure', sliver)
     await streams.ensure(sliver, measure)
