@@ -16,7 +16,7 @@ import { LabError } from '@community-lab/contract'
 import type { Slice } from '@community-lab/kernel'
 import { localSystemCalls } from '../../../agent/src/system-calls.ts'
 import type { ControlClient } from '../../../server/vct/src/control/client.ts'
-import { randomOf } from '../power/disk.ts'
+import { randomOf } from '../power/content.ts'
 import type { RunningTestbed } from '../testbed.ts'
 
 /** The faults of a {@link storm}, while each sliver of a slice writes lines. */

@@ -1,38 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
-
-/** A change of files, as `record-steps.ts` and `RecordSteps.pm` note it after it was made, or an event of the program itself. */
-export type Step =
-  | {
-      readonly do: 'open'
-      readonly pid: number
-      readonly fd: number
-      readonly path: string
-      readonly creates: boolean
-      readonly truncates: boolean
-    }
-  /** `at` null: where the last write of this descriptor ended. `data` is hexadecimal. */
-  | {
-      readonly do: 'write'
-      readonly pid: number
-      readonly fd: number
-      readonly at: number | null
-      readonly data: string
-    }
-  | {
-      readonly do: 'truncate'
-      readonly pid: number
-      readonly fd: number
-      readonly length: number
-    }
-  | { readonly do: 'close'; readonly pid: number; readonly fd: number }
-  | { readonly do: 'sync'; readonly pid: number; readonly fd: number; readonly id: string }
-  | { readonly do: 'synced'; readonly id: string }
-  | { readonly do: 'rename'; readonly from: string; readonly to: string }
-  | { readonly do: 'link'; readonly from: string; readonly to: string }
-  | { readonly do: 'mkdir'; readonly path: string }
-  | { readonly do: 'remove'; readonly path: string }
-  | { readonly do: 'event'; readonly event: unknown }
+import { chooser, contentOf, randomOf, type Change, type FileNode, type Noted } from './content.ts'
+import type { Step } from './step.ts'
 
 /** The files that a power cut left, by their paths below the folder; null is a folder. */
 export type Image = ReadonlyMap<string, Buffer | null>
@@ -49,8 +18,10 @@ export interface Cut {
 
 /** Options of {@link cutsOf}. */
 export interface CutOptions {
-  /** The folder whose files are kept. It was empty when the record began, and is on the disk itself. */
+  /** The folder whose files are kept. It is on the disk itself. */
   readonly root: string
+  /** A copy of what was in the folder when the record began; default: nothing. */
+  readonly before?: string
   /** The images at each of the moments. */
   readonly perMoment: number
   /** The most images. Moments are left out evenly. */
@@ -68,10 +39,11 @@ export interface CutOptions {
  */
 export function* cutsOf(
   record: string,
-  { root, perMoment, most, seed }: CutOptions,
+  { root, before, perMoment, most, seed }: CutOptions,
 ): Generator<Cut> {
   const lines = readFileSync(record, 'utf8').trimEnd().split('\n')
   const disk = new Disk(root)
+  if (before !== undefined) disk.load(before)
   const events: unknown[] = []
   const share = Math.min(1, most / (lines.length * perMoment))
   let due = 0
@@ -99,15 +71,6 @@ export function writeImage(image: Image, dir: string): void {
   }
 }
 
-type Change = { readonly at: number; readonly data: Buffer } | { readonly length: number }
-interface Noted<T> {
-  readonly change: T
-  isSynced: boolean
-}
-interface FileNode {
-  readonly names: null
-  readonly changes: Noted<Change>[]
-}
 interface Folder {
   readonly names: true
 }
@@ -138,9 +101,30 @@ class Disk {
     this.#paths.set(base, this.#root)
   }
 
+  /** Take what is in a folder, which is safe. */
+  load(from: string): void {
+    for (const entry of readdirSync(from, { withFileTypes: true, recursive: true })) {
+      const at = join(entry.parentPath, entry.name)
+      const path = join(this.#base, relative(from, at))
+      if (entry.isDirectory()) this.#add(path, { names: true })
+      else if (entry.isFile()) this.#addFile(path, readFileSync(at))
+    }
+    for (const noted of [...this.#names, ...this.#changes()]) noted.isSynced = true
+  }
+
+  *#changes(): Iterable<Noted<Change>> {
+    for (const node of this.#paths.values()) if (node.names === null) yield* node.changes
+  }
+
+  #addFile(path: string, data: Buffer): void {
+    this.#add(path, { names: null, changes: [{ change: { at: 0, data }, isSynced: false }] })
+  }
+
   apply(step: Exclude<Step, { readonly do: 'event' }>): void {
     if (step.do === 'open') this.#openFile(step)
-    else if (step.do === 'write') this.#write(step)
+    else if (step.do === 'found') {
+      if (!this.#paths.has(step.path)) this.#addFile(step.path, Buffer.from(step.data, 'hex'))
+    } else if (step.do === 'write') this.#write(step)
     else if (step.do === 'truncate') {
       const file = this.#fileOf(step)
       file?.changes.push({ change: { length: step.length }, isSynced: false })
@@ -260,61 +244,5 @@ class Disk {
     }
     list(this.#root, this.#base)
     return image
-  }
-}
-
-/** Decide which changes that were not synced are there: none, all, those up to one, or any. */
-function chooser(random: () => number): () => boolean {
-  const way = Math.floor(random() * 4)
-  let isOver = false
-  return () => {
-    if (way === 0) return false
-    if (way === 1) return true
-    if (way === 3) return random() < 0.5
-    isOver ||= random() < 0.2
-    return !isOver
-  }
-}
-
-/** Disks write sectors of 512 bytes, or of 4096, as a whole. */
-const sectorBytes = 512
-
-function contentOf({ changes }: FileNode, random: () => number): Buffer {
-  const keeps = chooser(random)
-  let content = Buffer.alloc(0)
-  for (const { change, isSynced } of changes) {
-    const isKept = isSynced || keeps()
-    if ('length' in change) {
-      if (isKept) content = resize(content, change.length)
-      continue
-    }
-    const { at, data } = change
-    const fate = isKept ? (isSynced ? 1 : random()) : random() / 2
-    // Lost.
-    if (fate < 0.4) continue
-    content = resize(content, Math.max(content.length, at + data.length))
-    // Only the file's size is there.
-    if (fate < 0.5) continue
-    const sector = (at + random() * data.length) / sectorBytes
-    const torn = fate < 0.7 ? Math.max(0, Math.floor(sector) * sectorBytes - at) : data.length
-    data.copy(content, at, 0, torn)
-  }
-  return content
-}
-
-function resize(content: Uint8Array, bytes: number): Buffer<ArrayBuffer> {
-  const resized = Buffer.alloc(bytes)
-  resized.set(content.subarray(0, bytes))
-  return resized
-}
-
-/** Numbers from 0 to below 1. Source: mulberry32, https://github.com/cprosche/mulberry32. */
-export function randomOf(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
   }
 }

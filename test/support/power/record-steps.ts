@@ -6,21 +6,33 @@ import fs, { promises, type RmOptions } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
-import type { Step } from './disk.ts'
+import type { Step } from './step.ts'
 
 type Call = (...args: readonly unknown[]) => unknown
 
+const { closeSync: closeFile, openSync: openFile, readSync: readFile } = fs
 const { writeSync, statSync, readdirSync, existsSync } = fs
 const { POWER_LOG: log = '', POWER_ROOT: root = '' } = process.env
 if (log === '' || root === '') throw new Error('POWER_LOG and POWER_ROOT are not set')
 const record = fs.openSync(log, 'a')
 /** The open files below the root. */
 const files = new Set<number>()
+/** The files whose changes were noted. */
+const known = new Set<string>()
 let syncs = 0
 
 function note(step: Step): void {
   if ('fd' in step && !files.has(step.fd)) return
   writeSync(record, `${JSON.stringify(step)}\n`)
+}
+
+/** Read a file, without a step. */
+const readWhole = (path: string): Buffer => {
+  const bytes = Buffer.alloc(statSync(path).size)
+  const fd = openFile(path, 'r')
+  readFile(fd, bytes)
+  closeFile(fd)
+  return bytes
 }
 
 /** Replace a method by one that is given the original. */
@@ -48,6 +60,12 @@ function noteOpen(fd: number, path: unknown, flags: unknown): void {
   if (!pathOf(path).startsWith(`${root}/`) && pathOf(path) !== root) return
   if (statSync(String(path)).isFIFO()) return
   files.add(fd)
+  if (!creates && !known.has(pathOf(path)) && statSync(pathOf(path)).isFile()) {
+    // Something else has written it, such as a library of its own.
+    const data = readWhole(pathOf(path)).toString('hex')
+    note({ do: 'found', path: pathOf(path), data })
+  }
+  known.add(pathOf(path))
   note({ do: 'open', pid, fd, path: pathOf(path), creates, truncates })
 }
 

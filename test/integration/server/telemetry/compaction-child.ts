@@ -1,3 +1,6 @@
+import { closeSync, existsSync, openSync, writeSync } from 'node:fs'
+import { copyFile, mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { DuckDBConnection } from '@duckdb/node-api'
 import { createCompaction } from '../../../../server/src/telemetry/store/compaction.ts'
@@ -7,7 +10,8 @@ import { openIngest } from '../../../../server/src/telemetry/store/ingest.ts'
 import type { StoreSettings } from '../../../../server/src/telemetry/store/protocol.ts'
 import { loadSealedFiles, sealedDir } from '../../../../server/src/telemetry/store/sealed-files.ts'
 
-// Compacts a store as at a time, and is killed right before its Nth statement of DuckDB.
+// Compacts a store as at a time, and is killed right before its Nth statement of DuckDB. With `POWER_LOG`, each commit is an event in that record, and the database as it is then is
+// copied beside it, to `commit-N`. DuckDB syncs its log before a commit returns.
 const [dir = '', atMs = '', step = ''] = process.argv.slice(2)
 const settings: StoreSettings = {
   ...{ dir, memoryMiB: 64, exportWithinMs: 1_000, compactEveryMs: null, compactFreeBytes: 0 },
@@ -33,8 +37,25 @@ let left = Number(step)
 const { run } = DuckDBConnection.prototype
 DuckDBConnection.prototype.run = function counted(this: DuckDBConnection, ...args) {
   if (--left === 0) process.kill(process.pid, 'SIGKILL')
-  return run.apply(this, args)
+  const answer = run.apply(this, args)
+  return args[0] === 'commit' ? answer.then(noteCommit) : answer
 }
+
+const record = process.env['POWER_LOG']
+let commits = 0
+
+async function noteCommit<T>(answer: T): Promise<T> {
+  if (record === undefined) return answer
+  const copy = join(dirname(record), `commit-${++commits}`)
+  await mkdir(copy)
+  for (const name of ['telemetry.duckdb', 'telemetry.duckdb.wal'])
+    if (existsSync(join(dir, name))) await copyFile(join(dir, name), join(copy, name))
+  const file = openSync(record, 'a')
+  writeSync(file, `${JSON.stringify({ do: 'event', event: commits })}\n`)
+  closeSync(file)
+  return answer
+}
+
 const { failures } = await compaction.run(Number(atMs) * 1000)
 if (failures.length > 0) throw new Error(failures.join('; '))
 await ingest.close()

@@ -43,8 +43,10 @@ export function fromNode(batch: readonly PlacedSample[]) {
 }
 
 /** A folder that goes with the test. */
-export async function makeFolder(): Promise<{ readonly dir: string } & AsyncDisposable> {
-  const dir = await mkdtemp(join(tmpdir(), 'lab-telemetry-'))
+export async function makeFolder(
+  parent = tmpdir(),
+): Promise<{ readonly dir: string } & AsyncDisposable> {
+  const dir = await mkdtemp(join(parent, 'lab-telemetry-'))
   return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) }
 }
 

@@ -7,7 +7,7 @@ import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createSliverStreams } from '../../../../../agent/src/measurement/catcher/sliver-streams.ts'
 import { openSpool } from '../../../../../agent/src/measurement/spool/file-spool.ts'
-import { randomOf } from '../../../../support/power/disk.ts'
+import { randomOf } from '../../../../support/power/content.ts'
 
 const [root = '', seed = '1'] = process.argv.slice(2)
 const random = randomOf(Number(seed))

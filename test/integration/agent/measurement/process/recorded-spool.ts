@@ -4,7 +4,7 @@
  */
 import { openSync, writeSync } from 'node:fs'
 import { openSpool } from '../../../../../agent/src/measurement/spool/file-spool.ts'
-import { randomOf } from '../../../../support/power/disk.ts'
+import { randomOf } from '../../../../support/power/content.ts'
 import { sampleOf } from '../world.ts'
 
 const [dir = '', seed = '1'] = process.argv.slice(2)
