@@ -95,6 +95,8 @@ note('supervisor', $$, $ticks, $boot) or die "state: $!\n";
 my $stop = 0;
 $SIG{TERM} = sub { $stop = 1 };
 $SIG{PIPE} = $SIG{HUP} = $SIG{INT} = 'IGNORE';
+# Agent and catcher may both be dead for a while. What programs write then stays in the FIFO as long as somebody has it open, and they need not wait.
+sysopen(my $held, $fifo, O_RDWR | O_NONBLOCK);
 # A child that ends interrupts the wait for output.
 $SIG{CHLD} = sub { };
 # The program becomes a child of this process when the command that has started it ends.

@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:fs'
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -28,13 +28,16 @@ interface World extends AsyncDisposable {
   state(): Promise<string>
   /** Read what has come into the sliver's FIFO. */
   lines(): Promise<string>
+  /** Close the FIFO, as an agent and a catcher that are killed, until it is read next. */
+  leaveFifo(): Promise<void>
 }
 
 async function makeWorld(): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'cl-run-'))
   const fifo = join(folder, 'measure')
   await promisify(execFile)('mkfifo', [fifo])
-  const opened = await open(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+  const openFifo = () => open(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+  let opened: FileHandle | null = await openFifo()
   const first = spawn('sleep', ['1000'])
   await writeFile(join(folder, 'first'), `${first.pid}\n`)
   const started: ChildProcess[] = [first]
@@ -57,12 +60,17 @@ async function makeWorld(): Promise<World> {
       expect.poll(state, { timeout: 20_000 }).toMatch(new RegExp(`^${word} .*\n`, 'mu')),
     state,
     async lines() {
+      opened ??= await openFifo()
       const { bytesRead, buffer } = await opened.read(Buffer.alloc(65_536))
       return buffer.toString('utf8', 0, bytesRead)
     },
+    async leaveFifo() {
+      await opened?.close()
+      opened = null
+    },
     async [Symbol.asyncDispose]() {
       for (const child of started) child.kill('SIGKILL')
-      await opened.close()
+      await opened?.close()
       await rm(folder, { recursive: true })
     },
   }
@@ -74,6 +82,17 @@ it('a program that ends within a line does not take the next line with it', asyn
   await once(child, 'exit')
   expect(parseState(await world.state()).end).toMatchObject({ exitCode: 3, hasEndRow: false })
   expect(await world.lines()).toBe('temp value=1\n')
+})
+
+it('what a program writes while agent and catcher are both dead waits for the next ones, and the program goes on', async () => {
+  await using world = await makeWorld()
+  await world.leaveFifo()
+  const fifo = `${world.folder}/measure`
+  world.start(`echo one > ${fifo}; echo two > ${fifo}; echo done; sleep 900`)
+  await expect
+    .poll(() => readFile(join(world.folder, 'output'), 'utf8').catch(() => ''))
+    .toBe('done\n')
+  expect(await world.lines()).toBe('one\ntwo\n')
 })
 
 it('a host that shuts down does not cancel its runs', async () => {
