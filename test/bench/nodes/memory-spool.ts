@@ -16,6 +16,9 @@ export function createMemorySpool(): Spool {
     get firstSeq() {
       return firstSeq()
     },
+    get keptSeq() {
+      return firstSeq()
+    },
     get lastSeq() {
       return lastSeq
     },

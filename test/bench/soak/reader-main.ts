@@ -14,10 +14,7 @@ let misplaced = 0
 process.on('disconnect', () => process.exit(0))
 const stream = rowStream(async function* () {
   let left = Number(wanted)
-  for await (const batch of readRows(
-    { http },
-    { scope: 'slice-3', name: 'probe', run: null, signal },
-  )) {
+  for await (const batch of readRows({ http }, { scope: 'slice-3', name: 'probe', signal })) {
     yield* batch.rows
     left -= batch.rows.length
     if (left <= 0) return

@@ -266,7 +266,7 @@ describe('a server whose power is cut while it seals and merges', () => {
     )
     expect(await once(child, 'exit')).toEqual([0, null])
     const seed = Number(process.env['POWER_SEED'] ?? 1)
-    const most = Number(process.env['POWER_CUTS'] ?? 300) / 30
+    const most = Number(process.env['POWER_CUTS'] ?? 300) / 60
     const seqs = Array.from({ length: 150 }, (_, at) => at + 1)
     let commits = 0
     for (const cut of cutsOf(record, { root, before, perMoment: 1, most, seed })) {
