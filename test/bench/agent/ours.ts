@@ -18,7 +18,7 @@ export async function measureOurs(dir: string): Promise<Spent> {
   execFileSync('openssl', make.split(' '), { stdio: 'ignore' })
   const { raw } = new X509Certificate(await readFile(certificate))
   const sink = fork(join(import.meta.dirname, 'sink-main.ts'), [key, certificate])
-  const [{ port }] = (await once(sink, 'message')) as [{ port: number }]
+  const [{ port }] = (await begin(sink)) as [{ port: number }]
   const url = `https://127.0.0.1:${port}`
   const sha256 = createHash('sha256').update(raw).digest('hex')
   const agent = fork(
@@ -26,7 +26,7 @@ export async function measureOurs(dir: string): Promise<Spent> {
     [dir, String(job.slivers), url, sha256],
     { execArgv: (process.env['BENCH_AGENT_ARGS'] ?? '').split(' ').filter((arg) => arg !== '') },
   )
-  await once(agent, 'message')
+  await begin(agent)
   const catcher = Number(await readFile(join(dir, 'catchers', 'lock'), 'utf8'))
   const programs = Array.from({ length: job.slivers }, (_, index) => startProgram(dir, index + 1))
   try {
@@ -56,6 +56,14 @@ export async function measureOurs(dir: string): Promise<Spent> {
       await ended
     }
   }
+}
+
+/** Wait for the first message of a process. */
+async function begin(child: ChildProcess): Promise<unknown[]> {
+  const [ended, told] = [once(child, 'exit').then(() => null), once(child, 'message')]
+  const message = await Promise.race([ended, told])
+  if (message === null) throw new Error('a part of the benchmark did not start')
+  return message as unknown[]
 }
 
 function startProgram(dir: string, of: number): ChildProcess {
