@@ -2,11 +2,17 @@ import { inspect } from 'node:util'
 import {
   decodeNumber,
   isExactNumber,
+  formatRowCursor,
+  firstWriter,
+  isBeyond,
   isReadable,
   LabError,
+  maybeRowCursor,
+  mergeRowCursors,
   path,
   routes,
   RowBatch,
+  type RowCursor,
 } from '@community-lab/contract'
 import { aFunction, checkArgument, count as aCount } from '../argument.ts'
 import { asTable, rowColumns, type Shown } from '../display/table.ts'
@@ -32,15 +38,18 @@ export interface RowSelection {
   readonly scope: string
   readonly name: string
   readonly run?: string
-  /** Read the rows with a greater `landed`; default: all. */
-  readonly after?: number
+  /** Read the rows after this cursor, as the server wrote it; default: all. */
+  readonly after?: string
   readonly signal: AbortSignal
 }
 
 /** Rows that landed together. */
 export interface LandedRows {
   readonly rows: readonly Row[]
+  /** The number of the last one. */
   readonly landed: number
+  /** How far was read, as the server wrote it. */
+  readonly cursor: string
 }
 
 /**
@@ -74,7 +83,7 @@ export function readPresentRows(
 /** Read rows until the server says that there are no more. */
 async function* readBatches(
   { http }: Pick<Session, 'http'>,
-  { scope, name, run, after = 0, signal }: RowSelection,
+  { scope, name, run, after = '0', signal }: RowSelection,
   {
     query,
     isPassing,
@@ -83,25 +92,35 @@ async function* readBatches(
     readonly isPassing: (error: LabError) => boolean
   },
 ): AsyncGenerator<LandedRows, void, undefined> {
-  let landed = after
+  let read: RowCursor = maybeRowCursor(after) ?? new Map()
   const events = readEvents(http, path(routes.measurementRows, { scope, name }), {
-    ...{ after: String(after), signal, isPassing },
+    ...{ after, signal, isPassing },
     query: { ...(run === undefined ? {} : { run }), ...query },
   })
   for await (const message of events) {
     if (message.is === 'connected') continue
     if (message.event.event === 'end') return
-    const found = rowsOf(message.event.data)
-    if (found === null || found.landed <= landed) continue
-    landed = found.landed
+    const found = rowsOf(message.event)
+    if (found === null) continue
+    const cursor = maybeRowCursor(found.cursor) ?? new Map([[firstWriter, found.landed]])
+    if (!isBeyond(cursor, read)) continue
+    read = mergeRowCursors(read, cursor)
     yield found
   }
 }
 
-function rowsOf(data: string): LandedRows | null {
+function rowsOf({
+  data,
+  id,
+}: {
+  readonly data: string
+  readonly id?: string | undefined
+}): LandedRows | null {
   const batch: unknown = JSON.parse(data)
   if (!isReadable(RowBatch, batch)) return null
-  return { rows: batch.rows.map((values) => toRow(batch, values)), landed: batch.landed }
+  const { landed } = batch
+  const cursor = id ?? formatRowCursor(new Map([[firstWriter, landed]]))
+  return { rows: batch.rows.map((values) => toRow(batch, values)), landed, cursor }
 }
 
 /** Make a row stream from a source that yields single rows. */

@@ -24,10 +24,10 @@ export async function* readRunRows(
   const end = state.waitUntilLanded(signal).finally(() => ended.abort())
   // A failure is thrown below.
   end.catch(() => undefined)
-  let last = 0
+  let last = '0'
   try {
-    for await (const { rows, landed } of readRows(session, selection)) {
-      last = landed
+    for await (const { rows, cursor } of readRows(session, selection)) {
+      last = cursor
       yield* rows
     }
   } catch (error) {

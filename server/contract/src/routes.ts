@@ -135,7 +135,7 @@ export const routes = {
   tokens: '/api/tokens/',
   token: '/api/tokens/{id}/',
   measurements: '/api/measurements/',
-  /** GET: server-sent events of RowBatch, from `?after=<landed>` or Last-Event-ID on; `?run=` selects the rows of that run. */
+  /** GET: server-sent events of RowBatch, from `?after=<cursor>` or Last-Event-ID on; `?run=` selects the rows of that run. */
   measurementRows: '/api/measurements/{scope}/{name}/rows',
   /** GET: a Parquet file; `?run=`, `?from=`, `?to=` (RFC 3339). */
   measurementParquet: '/api/measurements/{scope}/{name}/parquet',

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { firstWriter } from '@community-lab/contract'
 import { maybeSliceOf, measurementKey, nodeScope } from '../telemetry/domain/name.ts'
 import type { TelemetryStore } from '../telemetry/store.ts'
 import type { Collector } from './collector.ts'
@@ -46,7 +47,8 @@ export async function startExport(options: ExportOptions): Promise<AsyncDisposab
   /** Send the next rows of a measurement. Returns false when there are no more. */
   async function sendNext(key: string): Promise<boolean> {
     const [scope = '', name = ''] = key.split('/')
-    const after = cursors.get(key) ?? 0
+    const sent = cursors.get(key)
+    const after = sent?.get(firstWriter) ?? 0
     const { batch, readTo } = await store.rows({ scope, name, after, run: null, limit: maxRows })
     if (batch !== null) {
       try {
@@ -56,7 +58,7 @@ export async function startExport(options: ExportOptions): Promise<AsyncDisposab
         onProblem(error, `the collector refused ${batch.rows.length} rows of ${key}`)
       }
     }
-    cursors.set(key, readTo)
+    cursors.set(key, new Map([...(sent ?? []), [firstWriter, readTo]]))
     await cursors.save()
     return batch !== null
   }
@@ -92,7 +94,7 @@ export async function startExport(options: ExportOptions): Promise<AsyncDisposab
     const key = measurementKey(scope, name)
     if (cursors.get(key) === null) {
       const { readTo } = await store.rows({ scope, name, after: 0, run: null, limit: 0 })
-      cursors.set(key, readTo)
+      cursors.set(key, new Map([[firstWriter, readTo]]))
     } else add([key])
   }
   await cursors.save()

@@ -1,4 +1,13 @@
-import { LabError, Measurement, routes, RowBatch } from '@community-lab/contract'
+import {
+  firstWriter,
+  LabError,
+  maybeRowCursor,
+  Measurement,
+  routes,
+  RowBatch,
+  type RowCursor,
+  rowCursorPattern,
+} from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import '../decorations.ts'
@@ -19,14 +28,18 @@ const maxEventRows = 5_000
 
 const Place = Type.Object({ scope: Type.String(), name: Type.String() })
 type Place = Type.Static<typeof Place>
-const Landed = Type.String({ pattern: '^\\d{1,15}$' })
+const Cursor = Type.String({ pattern: rowCursorPattern })
 const Run = Type.String({ maxLength: 256 })
 
 const ListQuery = Type.Object({
   scope: Type.Optional(Type.String({ description: '`node`, or `slice-<id>`', maxLength: 64 })),
 })
 const RowsQuery = Type.Object({
-  after: Type.Optional(Landed),
+  after: Type.Optional({
+    ...Cursor,
+    description:
+      'the id of the last event that is known; or a number, the `landed` of the last row',
+  }),
   run: Type.Optional(Run),
   follow: Type.Optional({
     ...Type.Enum(['true', 'false'] as const),
@@ -35,10 +48,10 @@ const RowsQuery = Type.Object({
 })
 const ParquetQuery = Type.Object({
   run: Type.Optional(Run),
-  after: Type.Optional({ ...Landed, description: 'the last row that is known, by its `landed`' }),
+  after: Type.Optional({ ...Cursor, description: 'the last row that is known, by its `landed`' }),
   from: Type.Optional(Type.String({ description: 'RFC 3339; the first time kept' })),
   to: Type.Optional(Type.String({ description: 'RFC 3339; the first time no longer kept' })),
-  up_to: Type.Optional({ ...Landed, description: 'the last row that is wanted, by its `landed`' }),
+  up_to: Type.Optional({ ...Cursor, description: 'the last row that is wanted, by its `landed`' }),
   since: Type.Optional(
     Type.String({
       description:
@@ -93,12 +106,12 @@ export function measurementRoutes(
       await permitScope(app.registry, principal, params.scope)
       checkName(params)
       const lastId = headers['last-event-id']
-      const known = typeof lastId === 'string' && /^\d{1,15}$/u.test(lastId)
-      const after = Number(known ? lastId : (query.after ?? 0))
-      const asked = { ...params, after, run: query.run ?? null, limit: maxEventRows }
+      const known = typeof lastId === 'string' ? maybeRowCursor(lastId) : null
+      const cursor = known ?? readCursor(query.after)
+      const asked = { ...params, run: query.run ?? null, limit: maxEventRows }
       const { signal } = streams
       const follows = query.follow !== 'false'
-      await streams.track(streamRows(reply, { rows, request: asked, follows, signal }))
+      await streams.track(streamRows(reply, { rows, request: asked, cursor, follows, signal }))
     },
   )
   app.get<{ Params: Place; Querystring: Type.Static<typeof ParquetQuery> }>(
@@ -122,8 +135,9 @@ export function measurementRoutes(
       const fromUs = readTimeUs('from', query.from)
       const toUs = readTimeUs('to', query.to)
       const sinceUs = readTimeUs('since', query.since)
-      const after = Number(query.after ?? 0)
-      const upTo = query.up_to === undefined ? null : Number(query.up_to)
+      const after = readCursor(query.after).get(firstWriter) ?? 0
+      const upTo =
+        query.up_to === undefined ? null : (readCursor(query.up_to).get(firstWriter) ?? 0)
       const reader = askerOf(request)
       const isAnonymous = principal.tokenId === null
       const range = { run, fromUs, toUs, sinceUs, after, upTo }
@@ -156,6 +170,11 @@ function notFound({ scope, name }: Place): LabError {
 /** Refuse a name that is not allowed. It will never have rows, so waiting for them is useless. */
 function checkName(place: Place): void {
   if (!isName(place.name)) throw notFound(place)
+}
+
+/** Read a cursor whose form was checked; what is none has read nothing. */
+function readCursor(text = '0'): RowCursor {
+  return maybeRowCursor(text) ?? new Map()
 }
 
 /** Read a time. Returns microseconds since the epoch, at a resolution of 1 ms; null when there is none. */

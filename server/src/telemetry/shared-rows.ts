@@ -2,10 +2,12 @@ import { measurementKey } from './domain/name.ts'
 import type { TelemetryStore } from './store.ts'
 import type { RowsRequest } from './store/protocol.ts'
 
-/** Rows as the text of a server-sent event, which is made once for all readers. */
+/** Rows as the text of a server-sent event without its id, which is made once for all readers. */
 export interface RowsEvent {
   /** Null when there are no rows. */
   readonly text: string | null
+  /** The number of its last row; null when there are no rows. */
+  readonly landed: number | null
   /** All rows up to this number were read. */
   readonly readTo: number
   /** Whether there are no further rows now. */
@@ -65,8 +67,8 @@ export function createSharedRows(store: Pick<TelemetryStore, 'rows' | 'onLanded'
 
   async function ask(request: RowsRequest): Promise<RowsEvent> {
     const { batch, readTo, hasMore } = await store.rows(request)
-    const text = batch === null ? null : `id: ${batch.landed}\ndata: ${JSON.stringify(batch)}\n\n`
-    return { text, readTo, isAll: !hasMore }
+    const text = batch === null ? null : `data: ${JSON.stringify(batch)}\n\n`
+    return { text, landed: batch?.landed ?? null, readTo, isAll: !hasMore }
   }
 
   // It ends with the store.

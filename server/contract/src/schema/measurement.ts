@@ -36,7 +36,8 @@ export type Measurement = Static<typeof Measurement>
 
 /**
  * Rows as they land: column names and types (DuckDB's; older servers do not send types), then values in the same order. Times are microseconds since the epoch.
- * Numbers that JSON cannot represent exactly are {@link ExactNumber}. `landed` is that of the last row.
+ * Numbers that JSON cannot represent exactly are {@link ExactNumber}. `landed` is that of the last row; the id of the event is
+ * the cursor after it, see `row-cursor.ts`.
  */
 export const RowBatch = Type.Object({
   columns: Type.Array(Type.String()),

@@ -59,7 +59,8 @@ export async function startApp(
   dir: string,
   { telemetry = {}, more, ...stream }: TestAppOptions = {},
 ): Promise<TestApp> {
-  const app = Fastify()
+  // On a busy machine the store takes more than the ten seconds after which Fastify gives up.
+  const app = Fastify({ pluginTimeout: 0 })
   const registry = createTestRegistry()
   app.decorate('registry', registry)
   app.decorateRequest('principal')

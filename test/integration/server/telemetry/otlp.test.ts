@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
@@ -90,10 +91,27 @@ it('sends what is committed from its first start on, and after a restart what wa
   expect(await collector.values()).toEqual([1.5, 2])
   await first[Symbol.asyncDispose]()
   await store.append(fromNode(samples(5, 5)))
-  await using _second = await start()
+  const second = await start()
   expect(await collector.values()).toEqual([2.5])
   await store.append(fromNode(samples(6, 6)))
   expect(await collector.values()).toEqual([3])
+  await second[Symbol.asyncDispose]()
+
+  // A version of before wrote the number of the last row of each measurement.
+  const file = join(folder.dir, 'otlp-sent.json')
+  const kept = JSON.parse(await readFile(file, 'utf8')) as {
+    readonly version: number
+    readonly sent: Readonly<Record<string, string>>
+  }
+  expect(kept.version).toBe(2)
+  expect(kept.sent['node/cpu']).toMatch(/^v1:1=\d+$/u)
+  const sent = Object.entries(kept.sent).map(
+    ([key, cursor]) => [key, Number(cursor.slice('v1:1='.length))] as const,
+  )
+  await writeFile(file, JSON.stringify({ version: 1, sent: Object.fromEntries(sent) }))
+  await store.append(fromNode(samples(7, 7)))
+  await using _third = await start()
+  expect(await collector.values()).toEqual([3.5])
 })
 
 it('sends samples of slices only where that is set', async () => {
