@@ -168,13 +168,14 @@ function planFiles(
     const wanted = target.slivers.find((one) => one.id === sliver)
     const status = statuses.get(sliver)
     const due = own.filter(({ keeps }) => keeps?.areTaken === false)
-    const steps = due.map(({ id, keeps }): RunStep | null => {
+    const steps = due.map(({ id, keeps, isSupervised }): RunStep | null => {
       const isThere =
         status?.sliceInstanceSn === keeps?.sliceInstanceSn &&
         status?.instanceSn === keeps?.instanceSn
       if (status === undefined) return { kind: 'miss', id, why: 'its sliver was removed' }
       if (!isThere) return { kind: 'miss', id, why: 'its sliver was reset' }
-      if (status.stage === 'started') return { kind: 'collect', id }
+      // The last that a supervisor does is to remove the run's cgroup, which is made anew for this.
+      if (status.stage === 'started') return isSupervised ? null : { kind: 'collect', id }
       const mayStart = wanted?.set_state === 'start' && target.node.set_state === 'production'
       return mayStart ? null : { kind: 'miss', id, why: 'its sliver does not run any more' }
     })

@@ -135,6 +135,8 @@ it('the files of a run that has ended are taken out of its sliver, one run at a 
           .trim(),
       )
   expect(steps([second, ended])).toEqual(['collect one'])
+  // Its supervisor removes the run's cgroup at the very end.
+  expect(steps([{ ...ended, isSupervised: true }])).toEqual([])
   const taken = { ...ended, keeps: { ...keeps, areTaken: true } }
   expect(steps([second, taken])).toEqual([])
   expect(steps([second, { ...taken, isSent: true }])).toEqual(['collect two'])
