@@ -88,7 +88,7 @@ function isNumber(landed: number | null): landed is number {
 
 /**
  * Write the query that adds to parts when each began at the earliest, by the server's clock: its time by the wall clock is in the time of a row of `clock`, from that row to the
- * next one. When the wall clock was set back, it may be in that of several, and the earliest counts; null: none is known.
+ * next one, before the time moved with a step. When the wall clock was set back, it may be in that of several, and the earliest counts; null: none is known.
  */
 function startsOf(parts: string): string {
   const wall = 'to_microseconds((told.wall_s * 1e6)::bigint)'
@@ -99,7 +99,9 @@ select part.*, (
     + (told.drift_ratio - told.drift_error_ratio) * (${age})) * 1e6)::bigint))
   from (
     from ${clockTable} c
-    select c.*, coalesce(lead(c.time) over (partition by c.node_id order by c.landed), c.time + interval 1 hour) as until
+    select c.*, coalesce(
+      lead(c.time - to_microseconds((coalesce(c.moved_s, 0) * 1e6)::bigint)) over (partition by c.node_id order by c.landed),
+      c.time + interval 1 hour) as until
   ) told
   where told.node_id = part.node_id and told.offset_s is not null
     and part.started >= told.time + ${wall} and part.started <= told.until + ${wall}

@@ -264,3 +264,25 @@ it.each([
     await database.close()
   },
 )
+
+it('a clock that was set far forward takes no rows from a run of a virtual node, whose start is told by the clock of its machine', async () => {
+  await using world = await startSamples()
+  const startMs = Date.now()
+  // The node's clock was an hour behind, and is an hour ahead since half a minute.
+  const at = (s: number): Date => new Date(startMs + 3_600_000 + s * 1000)
+  const before = { ...known, error_s: 0.001, offset_s: 3600, epoch: 1, boot_id: 'a' }
+  await world.add(before, new Date(startMs - 3_640_000), 'clock')
+  // A row of a run before, by the clock of then.
+  await world.add({ i: 0 }, new Date(startMs - 3_638_000), 'probe', { sliver: '1@1' })
+  const step = { wall_s: 0, step_s: 7200, unsure_s: 0.2, moved_s: 7200, epoch: 2, boot_id: 'a' }
+  await world.add(step, at(-35), 'clock')
+  await world.add({ ...before, offset_s: -3600, epoch: 2 }, at(-30), 'clock')
+  await world.add({ i: 1 }, at(1), 'probe', { sliver: '1@1' })
+  const part = { sliver: '1@1', nodeId: 1, startedMs: startMs, endedMs: null, endLanded: null }
+  const database = world.openRun('r', () => ({
+    ...{ notBeforeMs: startMs - 10_000, parts: [part], notAfterMs: null },
+  }))
+  const sql = (strings: TemplateStringsArray) => database.query(strings, [])
+  expect(await sql`select i, time from probe`).toEqual([{ i: 1, time: new Date(startMs + 1000) }])
+  await database.close()
+})
