@@ -29,6 +29,13 @@ export async function measureSoak(rounds: number): Promise<void> {
   }
 }
 
+/** What the reader tells in the end. */
+interface Counted {
+  readonly rows: number
+  readonly misplaced: number
+  readonly heapMiB: readonly number[]
+}
+
 /** What is measured each second, in MiB. */
 interface Look {
   readonly share: number
@@ -43,7 +50,9 @@ interface Look {
 async function soakIn(dir: string): Promise<void> {
   const children: ChildProcess[] = []
   const start = (name: string, ...args: readonly (string | number)[]): ChildProcess => {
-    const child = fork(join(import.meta.dirname, 'soak', name), args.map(String))
+    const child = fork(join(import.meta.dirname, 'soak', name), args.map(String), {
+      execArgv: ['--expose-gc'],
+    })
     children.push(child)
     return child
   }
@@ -54,7 +63,7 @@ async function soakIn(dir: string): Promise<void> {
     const [{ port }] = (await once(server, 'message')) as [{ port: number }]
     const wanted = nodes * daySeconds
     const reader = start('reader-main.ts', port, wanted)
-    const counted = once(reader, 'message') as Promise<[{ rows: number; misplaced: number }]>
+    const counted = once(reader, 'message') as Promise<[Counted]>
     const hourMs = 3_600_000
     const startMs = Math.floor(Date.now() / hourMs) * hourMs - 25 * hourMs
     const agents = start('agents-main.ts', spools, port, nodes, speed, startMs)
@@ -73,10 +82,13 @@ async function soakIn(dir: string): Promise<void> {
         database: await sizeOf(join(store, 'telemetry.duckdb')),
         files: await sizeOf(join(store, 'parquet')),
       })
-    const [{ rows, misplaced }] = await counted
+    const [{ rows, misplaced, heapMiB }] = await counted
     const seconds = Math.round((performance.now() - began) / 1000)
     console.log(
       `${wanted} samples in ${seconds} s; ${rows} rows read, ${misplaced} not in their place`,
+    )
+    console.log(
+      `objects of the reader after each tenth, in MiB: ${heapMiB.map((mib) => mib.toFixed(1)).join(' ')}`,
     )
     report(looks)
   } finally {

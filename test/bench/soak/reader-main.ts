@@ -11,6 +11,8 @@ const http = createHttpClient({ url: `http://127.0.0.1:${port}`, token: 'group1'
 const last = new Map<unknown, number>()
 let rows = 0
 let misplaced = 0
+/** The objects in use after each tenth of the rows, in MiB. */
+const heapMiB: number[] = []
 process.on('disconnect', () => process.exit(0))
 const stream = rowStream(async function* () {
   let left = Number(wanted)
@@ -24,5 +26,9 @@ await stream.forEach(({ node, nr }) => {
   if (Number(nr) !== (last.get(node) ?? -1) + 1) misplaced++
   last.set(node, Number(nr))
   rows++
+  if (rows % (Number(wanted) / 10) === 0) {
+    globalThis.gc?.()
+    heapMiB.push(process.memoryUsage().heapUsed / 1024 / 1024)
+  }
 })
-process.send?.({ rows, misplaced })
+process.send?.({ rows, misplaced, heapMiB })

@@ -8,7 +8,7 @@ const app = await startApp(dir, {
   telemetry: {
     ...{ commitDelayMs: 50, minFreeMiB: 16, compactEveryMs: 2_000 },
     quota: { rowsPerHour: 1e9, bytesPerHour: 1e12 },
-    keep: { sliceBytes: 2 * 1024 * 1024 },
+    keep: { sliceBytes: 256 * 1024 },
   },
   nodeRate: { bytesPerHour: 1e12, burstBytes: 1e12 },
 })
