@@ -144,6 +144,11 @@ export async function loadCatalog(connection: DuckDBConnection): Promise<Catalog
     )
     if (first !== undefined) countUndeclared(catalog, Number(first[0]))
   }
+  for (const [scope = '', name = '', field = ''] of await readTexts('from main.declared_fields')) {
+    const fields = catalog.tables.get(measurementKey(scope, name))?.fields
+    const known = fields?.get(field)
+    if (known !== undefined) fields?.set(field, { ...known, isDeclared: true })
+  }
   for (const [scope = '', name = '', nodeId, count] of await readTexts('from main.begun_columns'))
     catalog.tables.get(measurementKey(scope, name))?.begunOf.set(Number(nodeId), Number(count))
   return catalog

@@ -1,6 +1,6 @@
 import type { DeclaredFields } from '@community-lab/contract/samples'
 import { declareFields } from '../domain/layout.ts'
-import { measurementKey } from '../domain/name.ts'
+import { measurementKey, quoteText } from '../domain/name.ts'
 import type { Catalog, StoredTable } from './catalog.ts'
 import { changeColumns, planTable } from './commit.ts'
 import type { DeclareRequest, StoreBounds } from './protocol.ts'
@@ -42,7 +42,15 @@ export function planDeclaration(
     const place = { scope, name }
     const table =
       catalog.tables.get(measurementKey(scope, name)) ?? planTable(catalog, place, definitions)
+    const added = undeclaredFields(fields, table)
     definitions.push(...changeColumns(table, declareFields(table.fields, fields)))
+    // The next start of the store has to know them, or later samples would decide about their columns.
+    if (added.length > 0) {
+      const values = added.map((field) => `(${[scope, name, field].map(quoteText).join(', ')})`)
+      definitions.push(
+        `insert into main.declared_fields values ${values.join(', ')} on conflict do nothing`,
+      )
+    }
     return table
   })
   return { tables, definitions }
@@ -50,4 +58,8 @@ export function planDeclaration(
 
 function newFields(fields: DeclaredFields, table: StoredTable | undefined): string[] {
   return Object.keys(fields).filter((field) => table?.fields.has(field) !== true)
+}
+
+function undeclaredFields(fields: DeclaredFields, table: StoredTable): string[] {
+  return Object.keys(fields).filter((field) => table.fields.get(field)?.isDeclared !== true)
 }

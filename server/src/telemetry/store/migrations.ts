@@ -9,6 +9,7 @@ const migrations: readonly ((connection: DuckDBConnection) => Promise<void>)[] =
   addNodeIds,
   addBegunColumns,
   addSealedFiles,
+  addDeclaredFields,
 ]
 
 /** The format of the file that this version of the server writes. */
@@ -53,7 +54,8 @@ async function createTables(connection: DuckDBConnection): Promise<void> {
         primary key (node_id, spool)
       );
       ${begunColumns};
-      ${sealedFiles}`)
+      ${sealedFiles};
+      ${declaredFields}`)
   })
 }
 
@@ -99,6 +101,17 @@ const sealedFiles = `
 /** Format 4: rows of hours that are over are in Parquet files. Those that are in the database already move there as others do. */
 async function addSealedFiles(connection: DuckDBConnection): Promise<void> {
   await connection.run(sealedFiles)
+}
+
+/** The fields that points have declared. The column of each has the type that was declared. */
+const declaredFields = `
+  create table main.declared_fields (
+    scope varchar not null, name varchar not null, field varchar not null, primary key (scope, name, field)
+  )`
+
+/** Format 5: it is known which fields are declared. Those of earlier points are declared again with the next run that has them. */
+async function addDeclaredFields(connection: DuckDBConnection): Promise<void> {
+  await connection.run(declaredFields)
 }
 
 async function inTransaction(

@@ -189,6 +189,37 @@ describe('a declared measurement', () => {
     expect(batch?.rows.map((row) => row[column])).toEqual([null, true])
   })
 
+  it('keeps its types after a restart, whatever samples come', async () => {
+    await using folder = await makeFolder()
+    {
+      await using store = await openStore(folder.dir)
+      expect(await store.declare(declared)).toBeNull()
+    }
+    await using store = await openStore(folder.dir)
+    const others = [{ rtt_s: 'late' }, { rtt_s: u64 }, { rtt_s: u64, lost: 1 }, { peer: 2 }]
+    await store.append(
+      fromSlice(
+        1,
+        [...others, ...others].map((each) => ({ fields: each })),
+      ),
+    )
+    const [table] = await store.list()
+    expect(table?.columns.slice(8).map(({ name, type }) => `${name} ${type}`)).toEqual(
+      expect.arrayContaining(['rtt_s DOUBLE', 'lost BOOLEAN', 'peer VARCHAR', 'run VARCHAR']),
+    )
+    expect(await readAll(store, 'rtt', 'slice-3')).toMatchObject([
+      ...[
+        { rtt_s: null, rtt_s_as_text: 'late' },
+        { rtt_s: null, rtt_s_as_integer: u64 },
+      ],
+      ...[
+        { lost: null, lost_as_number: 1 },
+        { peer: null, peer_as_number: 2 },
+      ],
+      ...[{}, {}, {}, {}],
+    ])
+  })
+
   it('is refused in words beyond the bounds of its slice, and then makes nothing', async () => {
     await using folder = await makeFolder()
     const bounds = { measurementsPerScope: 1 }

@@ -278,7 +278,7 @@ describe('the file', () => {
       ...refusal,
       details: {
         reason:
-          'its format is 99, and this version reads formats 1 to 4: start the version that wrote it',
+          'its format is 99, and this version reads formats 1 to 5: start the version that wrote it',
       },
     })
 
