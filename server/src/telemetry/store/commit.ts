@@ -1,5 +1,6 @@
 import {
   rejectedMeasurement,
+  runEndMeasurement,
   type BlockMemory,
   type FieldKind,
   type Section,
@@ -170,7 +171,14 @@ export function planCommit(
     const refusals = new Map<string, Refusal>()
     let committedSeq = catalog.committedSeqs.get(key) ?? 0
     let missingSeq: number | null = null
+    const tellRefusals = (): void => {
+      for (const { sample, reason, lines } of refusals.values())
+        plan(rejectSample(sample, reason, lines), request)
+      refusals.clear()
+    }
     const take = (given: PlacedSample): void => {
+      // What lands after the end of a run is not taken for its own.
+      if (given.name === runEndMeasurement) tellRefusals()
       const excess = quotas.admit(given)
       if (excess !== null) noteRefusal(refusals, given, { about: excess, reason: excess })
       else {
@@ -192,14 +200,15 @@ export function planCommit(
           if (given.seq > committedSeq) take(given)
         }
       else
-        for (const section of part.sections)
+        for (const section of part.sections) {
+          if (section.shape.name === runEndMeasurement) tellRefusals()
           if (!planSection(section, part, request)) placeSection(part, section).forEach(take)
+        }
       committedSeq = lastSeq
       catalog.committedSeqs.set(key, committedSeq)
       moved.set(key, request)
     }
-    for (const { sample, reason, lines } of refusals.values())
-      plan(rejectSample(sample, reason, lines), request)
+    tellRefusals()
     return { committedSeq, missingSeq }
   })
   for (const table of rows.keys())

@@ -31,6 +31,23 @@ describe('a slice beyond its quota', () => {
     ])
     expect(await readAll(store, 'cpu')).toHaveLength(1)
   })
+
+  it('is told of what a run has lost before the row of its end, which says where its rows end', async () => {
+    await using folder = await makeFolder()
+    await using store = await openStore(folder.dir, { quota: { rowsPerHour: 10 } })
+    const ofSlice = { scope: 'slice-3', sliver: '3@1' }
+    const end = (seq: number, run: string) =>
+      aSample(seq, { ...ofSlice, name: 'run_end', fields: { run } })
+    const lines = (from: number, to: number) => samples(from, to, { ...ofSlice, name: 'rtt' })
+    await store.append(
+      fromNode([...lines(1, 17), end(18, 'first'), ...lines(19, 21), end(22, 'second')]),
+    )
+    const ends = await readAll(store, 'run_end', 'slice-3')
+    const told = await readAll(store, 'rejected', 'slice-3')
+    expect(
+      [...ends, ...told].sort((one, other) => Number(one['landed']) - Number(other['landed'])),
+    ).toMatchObject([{ lines: 7 }, { run: 'first' }, { lines: 3 }, { run: 'second' }])
+  })
 })
 
 describe('the measurements of nodes', () => {
