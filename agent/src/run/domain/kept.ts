@@ -22,7 +22,8 @@ export type KeptPart =
 
 /**
  * Says which files fit patterns, and what is in them. It runs in the sliver, in the folder of the program, as a program of the sliver: it sees what those see, and nothing of the
- * host. Arguments: the most bytes, the most files, the patterns. A file is as long as it was when it was found, whatever its programs do meanwhile: it is cut, or filled with zeros.
+ * host. Arguments: the most bytes, the most files, the patterns. Patterns such as `.*` do not lead to the folder above. The answer is in lines, so a newline in a name is written as another
+ * character, and its file is not kept. A file is as long as it was when it was found, whatever its programs do meanwhile: it is cut, or filled with zeros.
  */
 export const keepScript = `left=$1 files=$2; shift 2; IFS=; seen='
 '
@@ -30,7 +31,10 @@ for pattern; do
   found=
   for file in ./$pattern; do
     [ -e "$file" ] || [ -L "$file" ] || continue
+    case \${file#.}/ in */./* | */../*) continue ;; esac
     found=1
+    case $file in *"
+"*) [ "$files" -gt 0 ] && printf 'odd %s\\n' "$(printf %s "$file" | tr '\\n' '\\001')"; files=$((files - 1)); continue ;; esac
     case $seen in *"
 $file
 "*) continue ;; esac
@@ -40,6 +44,7 @@ $file
     files=$((files - 1))
     if [ -L "$file" ] || [ ! -f "$file" ]; then printf 'other %s\\n' "$file"; continue; fi
     size=$(stat -c %s "$file" 2> /dev/null || wc -c < "$file")
+    [ -n "$size" ] || { printf 'missing %s\\n' "\${file#./}"; continue; }
     if [ "$size" -gt "$left" ]; then printf 'large %s %s\\n' "$size" "$file"; continue; fi
     left=$((left - size))
     printf 'file %s %s\\n' "$size" "$file"
@@ -59,6 +64,7 @@ const newline = 10
  */
 export class KeptReader {
   readonly #seen = new Set<string>()
+  #told = 0
   readonly #decoder = new TextDecoder()
   #head: number[] = []
   #leftInFile = 0
@@ -98,14 +104,15 @@ export class KeptReader {
       word = '',
       size,
       path = '',
-    } = /^(?<word>file|large) (?<size>\d{1,15}) \.\/(?<path>.+)$/u.exec(line)?.groups ??
-    /^(?<word>other|many) \.\/(?<path>.+)$/u.exec(line)?.groups ??
-    /^(?<word>missing) (?<path>.+)$/u.exec(line)?.groups ??
+    } = /^(?<word>file|large) (?<size>\d{1,15}) \.\/(?<path>.+)$/su.exec(line)?.groups ??
+    /^(?<word>other|odd|many) \.\/(?<path>.+)$/su.exec(line)?.groups ??
+    /^(?<word>missing) (?<path>.+)$/su.exec(line)?.groups ??
     {}
     if (word === '') throw new Error('a line says nothing that is known')
     // Each pattern may be missing, besides as many files, and what comes after these is told once.
-    if (this.#seen.size > 2 * maxKeptFiles) throw new Error('it tells of too many files')
-    if (this.#seen.has(path)) throw new Error('it tells of a file twice')
+    if (this.#told++ > 2 * maxKeptFiles) throw new Error('it tells of too many files')
+    // Names that are not UTF-8 may look alike. Their files are not kept.
+    if (this.#seen.has(path) && isNamed(path)) throw new Error('it tells of a file twice')
     this.#seen.add(path)
     const bytes = size === undefined ? null : Number(size)
     const problem = problemOf(word, path)

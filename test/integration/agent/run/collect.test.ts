@@ -81,6 +81,24 @@ it('takes files by their names and patterns, each once, and says which are not k
   expect(files[6]?.bytes).toBe(1024 ** 4)
 })
 
+it('a name that cannot be told does not keep the others back, and no pattern leads to the folder above', async () => {
+  const script = `touch ../above; echo 1 > "$(printf 'a\\nb')"; echo 2 > "$(printf 'c\\r')"; echo 3 > "$(printf '\\377')"; echo 4 > "$(printf '\\376')"; echo 5 > z; echo 6 > .hidden`
+  const files = await collect(script, ['*', '.*', '.*/above'])
+  const kept = files.filter(({ problem }) => problem === null)
+  expect(kept.map(({ path, content }) => [path, content])).toEqual([
+    ['z', '5\n'],
+    ['.hidden', '6\n'],
+  ])
+  const others = files.filter(({ problem }) => problem !== null)
+  expect(others.map(({ path }) => path).sort()).toEqual([
+    '.*/above',
+    'a\ufffdb',
+    'c\ufffd',
+    '\ufffd',
+    '\ufffd',
+  ])
+})
+
 it('takes as many bytes and files as a run may keep, and says what is beyond', async () => {
   const script = `truncate -s 20M a; truncate -s 20M b; echo c > c; for nr in $(seq 100); do : > n$nr; done`
   const files = await collect(script, ['a', 'b', 'c', 'n*'])

@@ -49,6 +49,19 @@ it('a name that leads elsewhere, or that no terminal shows, is told and not kept
   }
 })
 
+it('names that look alike, because they are not UTF-8 or have separators, are told and end nothing', () => {
+  const odd = ['\u2028', 'a\r', 'b\u2029'].flatMap((name) => [name, name])
+  const told = odd.map((name) => `file 1 ./${name}\nx`).join('')
+  const found = new KeptReader().read(
+    Buffer.from(`${told}odd ./a\u0001b\nmissing \u2028\nend\n`, 'utf8'),
+  )
+  expect(found.map(({ is }) => is)).toEqual([...Array<string>(8).fill('problem'), 'end'])
+  const latin = new KeptReader().read(
+    Buffer.from('file 1 ./\xff\nxfile 1 ./\xfe\nxend\n', 'latin1'),
+  )
+  expect(latin.map(({ is }) => is)).toEqual(['problem', 'problem', 'end'])
+})
+
 it('what is no answer is refused: more bytes, more files, a file twice, lines without end', () => {
   const read = (text: string) => () => new KeptReader().read(bytesOf(text))
   expect(read(`file ${maxKeptBytes + 1} ./a\n`)).toThrow('too many bytes')
