@@ -7,7 +7,7 @@ use POSIX ();
 # The supervisor of one run in one sliver. It outlives the agent that has started it, and needs nothing from it: it starts the program at its time, keeps its
 # output, ends it when its time is over or when it is cancelled, and writes down how it has ended. The agent reads these files when it likes.
 #
-# Arguments: the run's folder; when it starts (microseconds since the epoch; 0: at once); after how many microseconds it is ended (0: never); how many
+# Arguments: the run's folder; when it starts by the host's wall clock, which counts while 'start' says nothing (microseconds since the epoch; 0: at once); after how many microseconds it is ended (0: never); how many
 # bytes of its output are kept; the sliver's FIFO of samples, to which it writes the end of a line; the numbers of clock_gettime(2) and prctl(2); the
 # run's cgroup (empty: none); the files in which a process is entered into cgroups; '--'; and the command that starts the program in the sliver and
 # leaves it to this process. The program reads a line from its standard input when it is ready, and waits for a second one before it begins. Its pid is
@@ -33,6 +33,8 @@ use POSIX ();
 #   pid        the pid of the program. The command that starts it writes it
 #   runtime.log  what that command has logged
 #   first      the pid of the sliver's first process, and the path of a file that exists while the agent ends the sliver. The agent writes it
+#   start      'BOOT TIME': when the program begins, by the kernel's monotonic clock in the boot with this id, in microseconds. The agent writes it as soon as it
+#              knows the server's time, and again when it knows better
 #   cancel     exists when the run is to be ended. The agent makes it, and then sends SIGTERM
 #
 # A supervisor that is killed leaves the program running without anybody who reads its output. The agent finds that, and ends it by its cgroup.
@@ -60,6 +62,8 @@ sub clock_us {
 }
 sub now_us { return clock_us(0) }
 sub monotonic_us { return clock_us(1) }
+# It goes on while the host is suspended. Source: Linux, clock_gettime(2), CLOCK_BOOTTIME.
+sub boottime_us { return clock_us(7) }
 
 sub read_file {
   my ($path) = @_;
@@ -299,6 +303,19 @@ sub find_stop_reason {
   return $stop ? 'lost' : undef;
 }
 
+# Return how long it is until the program begins, in microseconds.
+my ($told, $start_boottime_us) = ('', undef);
+sub left_us {
+  return 0 if !$start_us;
+  my $text = read_file("$dir/start");
+  if ($text ne $told) {
+    $told = $text;
+    my ($of, $at_us) = $text =~ /^(\S+) (-?\d+)\n/;
+    $start_boottime_us = defined $of && $of eq $boot ? $at_us - monotonic_us() + boottime_us() : undef;
+  }
+  return defined $start_boottime_us ? $start_boottime_us - boottime_us() : $start_us - now_us();
+}
+
 # Tell whether the program has read its first line: the pipe is empty. Source: Linux, pipe(7), FIONREAD; its number is another one on a few architectures.
 my $fionread = (POSIX::uname())[4] =~ /^(?:ppc|mips|sparc|alpha)/ ? 0x4004667f : 0x541b;
 sub is_ready {
@@ -354,7 +371,7 @@ for (;;) {
     leave(0) if $reason ne 'cancelled';
     finish(undef, $reason);
   }
-  my $left = $start_us - now_us();
+  my $left = left_us();
   last if $left <= 0 && is_ready();
   wait_us($left > 0 ? $left : 5000);
 }

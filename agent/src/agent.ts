@@ -111,8 +111,9 @@ async function work(
   const boot = currentBoot()
   const { clockFile } = configuration
   // It is opened before any catcher is started, so that both have the same time.
+  const clocks = clockFile === null ? hostClocks : virtualClocks(clockFile)
   const nodeClock = openNodeClock({
-    source: clockFile === null ? hostClocks : virtualClocks(clockFile),
+    source: clocks,
     bootId: boot,
     spool,
     problems,
@@ -184,7 +185,7 @@ async function work(
     checks,
     problems,
     clock: systemClock,
-    dateMs: Date.now,
+    dateMs: () => clocks.wallUs() / 1000,
     serverClock: nodeClock,
     log,
     onChange: () => reportSoon(),

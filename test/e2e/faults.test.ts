@@ -128,8 +128,10 @@ it('gives rows the right time on nodes whose clocks are wrong, and flags exactly
       (await stepsOf()).filter((one) => one.node === node).at(-1)
     for (const node of ['n1', 'n4'])
       await expect.poll(() => stepped(node), { timeout: patienceMs }).toBeDefined()
+    const startAt = new Date(Date.now() + 2_000)
     const run = await slice.run({
       name: 'wrong-clocks',
+      startAt,
       programs: [{ script: `exec perl -e '${program}' > /run/community-lab/measure` }],
     })
     await run.rows('mark').take(40)
@@ -154,6 +156,8 @@ it('gives rows the right time on nodes whose clocks are wrong, and flags exactly
     expect(rows).toHaveLength(1600)
     for (const { time_s: timeS, at_s: atS, time_error_s: errorS } of rows) {
       expect(errorS).not.toBeNull()
+      // It has begun by the server's time, which is that of this machine.
+      expect(atS - startAt.getTime() / 1000).toBeGreaterThanOrEqual(-(errorS ?? 0))
       expect(timeS - atS).toBeGreaterThanOrEqual(-(errorS ?? 0) - 1e-6)
       // A line may wait on a busy machine; the clocks are wrong by more than that.
       expect(timeS - atS).toBeLessThan(10)

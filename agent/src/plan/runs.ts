@@ -54,7 +54,7 @@ export interface RunSituation {
   readonly target: NodeWanted | null
   readonly slivers: readonly SliverStatus[]
   readonly runs: readonly RunStatus[]
-  /** The current time by the node's clock, in milliseconds since the epoch. */
+  /** The server's time, or the time by the node's clock while that is not known, in milliseconds since the epoch. */
   readonly nowMs: number
 }
 

@@ -14,6 +14,7 @@ import { runRecordFormat } from './record.ts'
 import { RunFolder } from './run-folder.ts'
 import type { RunsOptions } from './runs-options.ts'
 import { createRunSteps, isOpen, type RunSteps } from './run-steps.ts'
+import { nowMsOf } from './start-time.ts'
 
 /** The runs of this node. They outlive the agent: each has a supervisor of its own. */
 export interface NodeRuns {
@@ -125,15 +126,16 @@ class FileNodeRuns implements NodeRuns {
 
   /** Look at the runs, do what is due, and send output. Returns the longest time until the next round, in milliseconds; null: until something changes. */
   async #round(signal: AbortSignal): Promise<number | null> {
-    const { slivers, dateMs, spool } = this.#options
+    const { slivers, dateMs, serverClock, spool } = this.#options
     for (const folder of this.#folders.values()) if (isUnfinished(folder)) await folder.refresh()
     const { steps, dueInMs } = planRuns({
       target: this.#target,
       slivers: await slivers.list(),
       runs: [...this.#folders.values()].map((folder) => folder.status()),
-      nowMs: dateMs(),
+      nowMs: nowMsOf(serverClock, dateMs),
     })
     for (const step of steps) await this.#steps.do(step, signal)
+    await this.#tellStarts()
     for (const folder of this.#folders.values()) {
       if (!isUnfinished(folder)) continue
       await this.#steps.attempt(folder.record.id, 'send', async () => {
@@ -148,6 +150,18 @@ class FileNodeRuns implements NodeRuns {
     const isBusy = [...this.#folders.values()].some(isUnfinished)
     if (!isBusy) return dueInMs
     return Math.min(lookEveryMs, dueInMs ?? Infinity)
+  }
+
+  /** Tell the supervisors of runs that have not begun what is known of their start by now. */
+  async #tellStarts(): Promise<void> {
+    for (const target of this.#target?.runs ?? []) {
+      const folder = this.#folders.get(target.id)
+      const { state, isSupervised } = folder?.status() ?? {}
+      if (folder === undefined || state !== 'waiting' || isSupervised !== true) continue
+      await this.#steps.attempt(target.id, 'supervise', () =>
+        folder.start.tell(target, this.#options.serverClock),
+      )
+    }
   }
 
   /** Watch the folders of runs that are not finished, and no others. */

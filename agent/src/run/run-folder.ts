@@ -11,10 +11,13 @@ import { isAlive } from '../sliver/host/process.ts'
 import { parseState, type RunEndNote, type RunProgress } from './domain/state.ts'
 import { keptRecordFormat, type KeptRecord } from './kept-record.ts'
 import { runRecordFormat, type RunRecord } from './record.ts'
+import { startFiles, StartTime } from './start-time.ts'
 
 /** The folder of a run on this node: its record, and the files of its supervisor. */
 export class RunFolder {
   readonly dir: string
+  /** When its program begins. */
+  readonly start: StartTime
   #record: RunRecord
   #progress: RunProgress = parseState('')
   #isCancelling = false
@@ -23,6 +26,7 @@ export class RunFolder {
 
   constructor(dir: string, record: RunRecord) {
     this.dir = dir
+    this.start = new StartTime(dir)
     this.#record = record
   }
 
@@ -179,6 +183,7 @@ export class RunFolder {
   async noteSent(outputBytes: number): Promise<void> {
     await this.save({ isSent: true, outputBytes, hasEndRow: this.#hasEndRow() })
     const left = ['output', 'process.json', 'pid', 'first', 'runtime.log', 'cancel', 'files.tar']
+    left.push(...startFiles)
     await Promise.all(left.map((name) => rm(join(this.dir, name), { force: true })))
     await rm(this.keptDir, { recursive: true, force: true })
     await rm(this.#keptPath, { force: true })

@@ -150,14 +150,8 @@ class Steps implements RunSteps {
     }
   }
 
-  async #supervise({
-    id,
-    sliver,
-    program,
-    start_at: startAt,
-    limit_ms: limitMs,
-    ...target
-  }: RunTarget): Promise<void> {
+  async #supervise(target: RunTarget): Promise<void> {
+    const { id, sliver, program, start_at: startAt, limit_ms: limitMs } = target
     const { slivers, measureDir, serverClock } = this.#options
     const folder = this.#folders.get(id) ?? this.#make(id, sliver)
     const { dir } = folder
@@ -179,6 +173,8 @@ class Steps implements RunSteps {
     })
     this.#options.checks.declare({ id, sliver, points })
     await writeFile(join(dir, 'first'), `${start.firstPid}\n${start.endingFile}\n`)
+    await folder.start.clear()
+    await folder.start.tell(target, serverClock)
     await startSupervisor({
       folder: dir,
       startMs: startAt === null ? null : new Date(startAt).getTime(),

@@ -19,10 +19,10 @@ export interface RunsOptions {
   readonly checks: LineChecks
   readonly problems: NodeProblems
   readonly clock: Clock
-  /** The time by the node's clock, in milliseconds since the epoch. */
+  /** The time by the node's wall clock, in milliseconds since the epoch. */
   readonly dateMs: () => number
   /** What is known of the server's time. */
-  readonly serverClock: Pick<ServerClock, 'programClock'>
+  readonly serverClock: ServerClock
   readonly log: Log
   /** Called when what is to be reported has changed. */
   readonly onChange: () => void

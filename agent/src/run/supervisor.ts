@@ -7,7 +7,7 @@ import { localSystemCalls } from '../system-calls.ts'
 export interface Supervision {
   /** The run's folder. */
   readonly folder: string
-  /** When the program begins, in milliseconds since the epoch; null: at once. */
+  /** When the program begins, in milliseconds since the epoch; null: at once. It is by the host's wall clock where `StartTime` has told nothing. */
   readonly startMs: number | null
   /** After how many milliseconds it is ended; null: never. */
   readonly limitMs: number | null

@@ -12,6 +12,7 @@ import {
   type SampleRecord,
 } from '@community-lab/contract'
 import { expect, it } from 'vitest'
+import type { ServerClock } from '../../../../agent/src/clock/node-clock.ts'
 import { writeDocument } from '../../../../agent/src/disk/document.ts'
 import { systemClock } from '../../../../agent/src/loop/clock.ts'
 import { createLineChecks } from '../../../../agent/src/measurement/domain/line-checks.ts'
@@ -29,6 +30,10 @@ import { aRun, aTarget } from './world.ts'
 
 const ended = 'begun 1000000\nended 2000000 0 - exited 3 0 1\n'
 
+const unknownClock: ServerClock = {
+  ...{ programClock: () => null, serverTime: () => null, monotonicAt: () => null },
+}
+
 /** The runs of a node without containers, in a folder that is removed at the end. */
 interface World extends AsyncDisposable {
   readonly spool: Spool
@@ -43,7 +48,12 @@ interface World extends AsyncDisposable {
 async function startRuns(
   dir: string,
   wanted: readonly RunTarget[],
-  { checks = createLineChecks(), slivers = new FakeSlivers(), keepsFolder = false } = {},
+  {
+    checks = createLineChecks(),
+    slivers = new FakeSlivers(),
+    keepsFolder = false,
+    serverClock = unknownClock,
+  } = {},
 ): Promise<World> {
   const spool = await openSpool(join(dir, 'spool'))
   const problems = createNodeProblems()
@@ -58,7 +68,7 @@ async function startRuns(
     problems,
     clock: systemClock,
     dateMs: Date.now,
-    serverClock: { programClock: () => null },
+    serverClock,
     log: { debug() {}, info() {}, warn() {}, error() {} },
     onChange: () => changes++,
   })
@@ -140,6 +150,34 @@ it('a run that goes on, and whose record cannot be read, is cancelled', async ()
   } finally {
     supervisor.kill('SIGKILL')
   }
+})
+
+it('the supervisor of a run that waits is told of its start by the monotonic clock once the server’s time is known, and again when it is known better', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'cl-runs-'))
+  const run = aRun({ program: {}, start_at: '2100-01-01T00:00:00Z' })
+  const { startTicks, bootId } = identifyProcess(process.pid) ?? {}
+  const folder = join(dir, 'runs', run.id)
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, 'state'), `supervisor ${process.pid} ${startTicks} ${bootId}\n`)
+  const known = { recordedMs: 0, cgroup: null, closed: null, isSent: false, outputBytes: 0 }
+  const record = { id: run.id, sliver: run.sliver, ...known }
+  await writeDocument(join(folder, 'run.json'), runRecordFormat, record)
+  let bootedUs: number | null = null
+  const monotonicAt: ServerClock['monotonicAt'] = (serverUs) =>
+    bootedUs === null
+      ? null
+      : { lowUs: serverUs - bootedUs - 100, highUs: serverUs - bootedUs + 300 }
+  await using world = await startRuns(dir, [run], {
+    serverClock: { ...unknownClock, monotonicAt },
+  })
+  const told = () => readFile(join(folder, 'start'), 'utf8').catch(() => '')
+  const startUs = Date.UTC(2100) * 1000
+  for (const at of [startUs - 5_000_000, startUs + 7_000_000]) {
+    bootedUs = at
+    world.want([run])
+    await expect.poll(told).toBe(`${bootId} ${startUs - at + 100}\n`)
+  }
+  expect(await readdir(folder)).not.toContain('start.new')
 })
 
 it('what a run declares of its lines is known after a restart, whatever the server says by then; records of older agents declare nothing', async () => {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ownPlace } from '../../../support/place.ts'
 import { startAgent, type TestAgent } from '../sliver/world/agent.ts'
 import { powerOn, type Machine } from '../sliver/world/machine.ts'
+import { serverAheadMs } from '../sliver/world/protocol.ts'
 import { buildTemplate, wanted, type TestTemplate } from '../sliver/world/template.ts'
 import { aRun, aTarget, outputOf, reaches, samplesOf } from './world.ts'
 
@@ -160,7 +161,8 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
     })
 
     test('a run that begins and ends while there is no agent is told of by the next one, which keeps its files', async () => {
-      const startAt = new Date(Date.now() + 3_000).toISOString()
+      // The server's clock is an hour ahead of the node's, and a start is by the server's.
+      const startAt = new Date(Date.now() + serverAheadMs + 3_000).toISOString()
       const script = `echo alone; mkdir out; echo 1 > out/a.csv; seq 50000 > big
         ln -s /proc/self/environ link; exit 4`
       const keep = ['out/*.csv', 'big', 'link', 'none']
@@ -173,7 +175,9 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
       await aim(run)
       const end = await reaches(agent, run, 'ended')
       expect(end).toMatchObject({ exit_code: 4, reason: 'exited', has_end_row: true })
-      expect(Date.parse(end.started_on ?? '')).toBeGreaterThanOrEqual(Date.parse(startAt))
+      const earliest = Date.parse(startAt) - serverAheadMs
+      // The offset was measured when the agent was started, by a clock of whole milliseconds.
+      expect(Date.parse(end.started_on ?? '')).toBeGreaterThanOrEqual(earliest - 5)
       expect(await outputOf(agent, run, 6)).toBe('alone\n')
       expect(await endsOf(run)).toEqual([{ run: run.id, exit_code: 4 }])
       await isKept(run, 'seq 50000')
@@ -249,7 +253,7 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
 
     test('a reset of its sliver ends a run, and one that has not begun is not started in the next sliver', async () => {
       const run = aRun({ program: { script: 'sleep 985' } })
-      const later = new Date(Date.now() + 50_000).toISOString()
+      const later = new Date(Date.now() + serverAheadMs + 50_000).toISOString()
       const waiting = aRun({ program: { script: 'echo later' }, start_at: later })
       await aim(run, waiting)
       await reaches(agent, run, 'running')

@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:fs'
-import { mkdtemp, open, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -70,6 +70,10 @@ async function makeWorld(): Promise<World> {
     },
     async [Symbol.asyncDispose]() {
       for (const child of started) child.kill('SIGKILL')
+      // A program outlives its supervisor.
+      const { program } = parseState(await state())
+      if (program !== null)
+        await promisify(execFile)('pkill', ['-KILL', '-s', String(program.pid)]).catch(() => null)
       await opened?.close()
       await rm(folder, { recursive: true })
     },
@@ -107,6 +111,26 @@ it('a host that shuts down does not cancel its runs', async () => {
   running.kill()
   await once(running, 'exit')
   expect(parseState(await world.state()).end).toMatchObject({ signal: 15, reason: 'lost' })
+})
+
+it('a program begins by the monotonic clock once that time is known, and by the wall clock while it is not, or is of another boot', async () => {
+  await using world = await makeWorld()
+  const start = join(world.folder, 'start')
+  const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
+  const first = world.start('true', { afterMs: laterMs })
+  const ended = once(first, 'exit')
+  await world.hasNoted('started')
+  const beginUs = Number(process.hrtime.bigint() / 1000n) + 300_000
+  const wallUs = Date.now() * 1000 + 300_000
+  await writeFile(`${start}.new`, `${boot} ${beginUs}\n`)
+  await rename(`${start}.new`, start)
+  await ended
+  // The wall clock of Node.js has whole milliseconds.
+  expect(parseState(await world.state()).begunUs).toBeGreaterThanOrEqual(wallUs - 1000)
+  await using other = await makeWorld()
+  await writeFile(join(other.folder, 'start'), `of-another-boot ${beginUs + 900e6}\n`)
+  await once(other.start('true', { afterMs: 500 }), 'exit')
+  expect(parseState(await other.state()).end).toMatchObject({ exitCode: 0 })
 })
 
 it('a run that is cancelled while its runtime hangs ends', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LabError, lendsAll, type LentAmounts, type SliverTarget } from '@community-lab/contract'
+import type { Interval } from '../../../../../agent/src/clock/domain/server-time.ts'
 import { systemClock } from '../../../../../agent/src/loop/clock.ts'
 import { describeFault } from '../../../../../agent/src/executor/fault.ts'
 import { samplesDisk } from '../../../../../agent/src/measurement/measuring.ts'
@@ -14,7 +15,7 @@ import { limitOffer, offerResources } from '../../../../../agent/src/report/reso
 import type { NodeWanted } from '../../../../../agent/src/plan/wanted.ts'
 import { openRuns } from '../../../../../agent/src/run/node-runs.ts'
 import { openSlivers } from '../../../../../agent/src/sliver/node-slivers.ts'
-import type { Answer, AgentSettings, Call } from './protocol.ts'
+import { serverAheadMs, type Answer, type AgentSettings, type Call } from './protocol.ts'
 
 /** The agent's slivers and catchers as a process of its own, on the machine of a test: calls come as messages, answers go back. */
 const settings = JSON.parse(process.argv[2] ?? '{}') as AgentSettings
@@ -52,6 +53,9 @@ const slivers = await openSlivers({
   onProblem: (id, error) => tell({ kind: 'problem', id, message: String(error) }),
   signal,
 })
+const monotonicUs = (): number => Number(process.hrtime.bigint() / 1000n)
+const serverBootedUs = (Date.now() + serverAheadMs) * 1000 - monotonicUs()
+const exactly = (us: number): Interval => ({ lowUs: us, highUs: us })
 for (const { id, stage } of await slivers.list())
   if (stage === 'started') await catchers.ensure(id, join(dataDir, 'measure', id))
 const runs = await openRuns({
@@ -69,6 +73,8 @@ const runs = await openRuns({
       wallOffsetUs: { lowUs: 2_000_000, highUs: 2_001_000 },
       monotonicOffsetUs: { lowUs: 1e15, highUs: 1e15 + 500 },
     }),
+    serverTime: () => exactly(monotonicUs() + serverBootedUs),
+    monotonicAt: (serverUs) => exactly(serverUs - serverBootedUs),
   },
   log: { debug() {}, info() {}, warn() {}, error() {} },
   onChange: () => undefined,

@@ -1,5 +1,8 @@
 import type { Capabilities } from '@community-lab/contract'
 
+/** How far the server's clock is ahead of the machine's, in milliseconds. */
+export const serverAheadMs = 3_600_000
+
 /** What the agent of a test is told when it starts. */
 export interface AgentSettings {
   readonly dataDir: string
