@@ -5,10 +5,8 @@ import {
   LabError,
   maxRunFilesBytes,
   maxRunMs,
-  path,
-  routes,
-  Run as RunObject,
   type Point,
+  type Run as RunObject,
   type RunCreate,
 } from '@community-lab/contract'
 import { createHash } from 'node:crypto'
@@ -34,6 +32,7 @@ import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
 import type { Sliver } from '../sliver/sliver.ts'
 import { uploadData } from '../sliver/upload-data.ts'
 import { orAborted } from '../wait/signal.ts'
+import { askForRun } from './ask-for-run.ts'
 import { Run } from './run.ts'
 
 /** A program of a run: a `script`, or the `argv` of a program that is in the sliver. */
@@ -58,7 +57,7 @@ export interface RunProgram {
 
 /** When a run starts and ends, and what it measures. */
 export interface RunTerms {
-  /** When it starts on all slivers, by the clocks of their nodes; default: at once. */
+  /** When it starts on all slivers at once, by the server's clock; default: as soon as each can. A node that has had no contact with the server since it was started goes by its own clock. */
   readonly startAt?: Date
   /** It is ended after this time, in whole milliseconds from its start on each sliver, from 1000 on; default: not by time. */
   readonly limitMs?: number
@@ -219,10 +218,9 @@ async function ask(
   slice: SliceHandle,
   { body, archives, signal }: Asked,
 ): Promise<RunObject> {
-  const url = path(routes.sliceRuns, { id: slice.id })
   for (let sent = 0; ; sent++) {
     try {
-      return await session.http.ask(RunObject, url, { method: 'POST', body, signal })
+      return await askForRun(session, { sliceId: slice.id, body, signal })
     } catch (error) {
       if (LabError.is(error, 'LAB_NOT_FOUND'))
         throw new LabError('LAB_SLICE_GONE', { slice: slice.name }, { cause: error })

@@ -1,5 +1,6 @@
 import { LabError, runFileMeasurement } from '@community-lab/contract'
 import { orAborted, anySignal, timeoutSignal } from '../wait/signal.ts'
+import { currentDisplay } from '../display/current.ts'
 import type { Session } from '../session.ts'
 import type { SampleDatabase } from './database.ts'
 import { lossesOf, readLosses, type PartLosses } from './losses.ts'
@@ -52,6 +53,7 @@ export async function waitForRun(
   try {
     await orAborted(Promise.race([landed, silent]), until)
   } catch (error) {
+    if (caller.aborted && !session.signal.aborted) tellInterrupted(name)
     if (caller.aborted || timeout?.aborted !== true) throw error
   } finally {
     stop.abort()
@@ -65,6 +67,12 @@ export async function waitForRun(
   const outcomes = describeParts({ ...state.known(), silences, ...lost, waitedMs })
   showProblems(name, outcomes)
   return outcomes
+}
+
+/** Tell that only the waiting has ended. */
+function tellInterrupted(run: string): void {
+  const text = `run ${run} goes on, only the waiting for it was ended; .done() of await lab.runs.get('${run}') waits again, .cancel() ends the run`
+  currentDisplay().display({ 'text/plain': text })
 }
 
 /** Read what the server has removed since the run began; empty when it cannot be reached. */

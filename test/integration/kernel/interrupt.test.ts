@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Bundle } from '../../../kernel/src/display/bundle.ts'
 import { takeCredentials } from '../../../kernel/src/credentials/credentials.ts'
 import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
 import { Lab } from '../../../kernel/src/lab.ts'
@@ -101,6 +102,8 @@ const calls: Readonly<Record<string, () => Promise<unknown>>> = {
   'Run.export': () => run.export(path.join(dir, 'export')),
   'Run.refresh': () => run.refresh(),
   'Run.output': () => run.output(),
+  'Run.files': () => run.files(),
+  'Run.file': () => run.file('capture.pcap'),
   'Run.cancel': () => run.cancel(),
   'HealthSamples.sql': async () => (await lab.health()).sql`select 1`,
   'HealthSamples.rows': async () => (await lab.health()).rows('never').take(1),
@@ -175,6 +178,45 @@ describe('an interrupt', () => {
       ])
     },
   )
+
+  it('of a call that starts a run cancels what this call has started, and no run that was there before', async () => {
+    const shown: unknown[] = []
+    const display = Symbol.for('community-lab.display')
+    const show = (bundle: Bundle) => void shown.push(bundle['text/plain'])
+    Reflect.set(globalThis, display, { display: show, newDisplay: () => ({ update: show }) })
+    const interrupted = async (name: string): Promise<void> => {
+      world.hang(true)
+      const cell = beginCell()
+      const starting = slice.run(name, { script: 'sleep 304' })
+      cell.abort()
+      // The server answers the request nevertheless, too late.
+      world.hang(false)
+      await expect(starting).rejects.toThrow(/abort/u)
+      Reflect.deleteProperty(globalThis, symbol)
+    }
+    try {
+      await interrupted('new')
+      const made = await lab.runs.get('new')
+      expect((await made.done()).map(({ reason }) => reason)).toEqual(['cancelled', 'cancelled'])
+      await slice.run('old', { script: 'sleep 304' })
+      await interrupted('old')
+      const old = await lab.runs.get('old')
+      expect(old.parts.map(({ state }) => state)).toEqual(['running', 'running'])
+      const cell = beginCell()
+      const waiting = old.done()
+      cell.abort()
+      await expect(waiting).rejects.toThrow(/abort/u)
+      expect(shown).toEqual([
+        expect.stringContaining('run new: the call was interrupted; it was cancelled'),
+        expect.stringContaining('run old: the call was interrupted; it was started before, and'),
+        expect.stringContaining('run old goes on, only the waiting for it was ended'),
+      ])
+      expect(shown.every((text) => String(text).includes('await lab.runs.get('))).toBe(true)
+      await old.cancel()
+    } finally {
+      Reflect.deleteProperty(globalThis, display)
+    }
+  })
 
   it('lets a cell clean up', async () => {
     const before = world.releases
