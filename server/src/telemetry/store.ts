@@ -135,6 +135,7 @@ export async function createTelemetryStore(
       fieldsPerMeasurement: 256,
       fieldsPerNode: 32,
       sliceFieldsPerNode: 128,
+      spoolsPerNode: 64,
       ...options.bounds,
     },
     keep: {

@@ -10,7 +10,7 @@ import {
   quoteText,
   tableOf,
 } from '../domain/name.ts'
-import type { SpoolId } from './protocol.ts'
+import { createSpoolBook, type SpoolBook } from '../domain/spool-book.ts'
 
 /** The number of rows in a table and their times, in microseconds since the epoch. */
 export interface Extent {
@@ -45,8 +45,7 @@ export interface Catalog {
   readonly measurementsOf: Map<string, number>
   /** The number of undeclared measurements of the scope `node` that samples of each node have created. */
   readonly undeclaredOf: Map<number, number>
-  /** The last committed record of each spool, by {@link spoolKey}. */
-  readonly committedSeqs: Map<string, number>
+  readonly spools: SpoolBook
   /** The number of the last planned row. It is ahead of the file until the commit. */
   landed: number
   /** The number of the last committed row. Readers use this. */
@@ -54,11 +53,6 @@ export interface Catalog {
 }
 
 const firstNames: ReadonlySet<string> = new Set(firstColumns.map(([name]) => name))
-
-/** Return the key of a spool. */
-export function spoolKey({ nodeId, spool }: SpoolId): string {
-  return `${nodeId}/${spool}`
-}
 
 /** Add a table to the catalog. */
 export function addTable(catalog: Catalog, table: StoredTable): StoredTable {
@@ -100,7 +94,10 @@ export function isUndeclared(scope: string, name: string): boolean {
 }
 
 /** Read the catalog from the file. */
-export async function loadCatalog(connection: DuckDBConnection): Promise<Catalog> {
+export async function loadCatalog(
+  connection: DuckDBConnection,
+  spoolsPerNode: number,
+): Promise<Catalog> {
   const read = async (sql: string) => (await connection.runAndReadAll(sql)).getRowsJS()
   const readTexts = async (sql: string) => (await read(sql)).map((row) => row.map(toText))
   const [store] = await read('select landed from main.store')
@@ -109,12 +106,12 @@ export async function loadCatalog(connection: DuckDBConnection): Promise<Catalog
     tables: new Map(),
     measurementsOf: new Map(),
     undeclaredOf: new Map(),
-    committedSeqs: new Map(),
+    spools: createSpoolBook(spoolsPerNode),
     landed,
     committedLanded: landed,
   }
   for (const [nodeId, spool, seq] of await readTexts('from main.spools'))
-    catalog.committedSeqs.set(spoolKey({ nodeId: Number(nodeId), spool: spool ?? '' }), Number(seq))
+    catalog.spools.note({ nodeId: Number(nodeId), spool: spool ?? '' }, Number(seq))
   const columns = await readTexts(
     `select schema_name, table_name, column_name, data_type from duckdb_columns()
      where database_name = current_database() and not internal

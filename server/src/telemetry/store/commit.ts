@@ -25,11 +25,10 @@ import {
   countUndeclared,
   followTime,
   isUndeclared,
-  spoolKey,
   type Catalog,
   type StoredTable,
 } from './catalog.ts'
-import type { AppendOutcome, StoreBounds } from './protocol.ts'
+import type { AppendOutcome, SpoolId, StoreBounds } from './protocol.ts'
 import {
   firstSeqOf,
   isBlock,
@@ -110,7 +109,7 @@ export function planCommit(
   followTime(catalog, Date.now())
   const definitions: string[] = []
   const rows = new Map<StoredTable, PlannedPart[]>()
-  const moved = new Map<string, ReadRequest>()
+  const moved = new Map<string, SpoolId>()
   const begunIn = new Set<StoredTable>()
 
   /** Plan a sample. Returns why a field has no column; null when all have one. */
@@ -167,9 +166,9 @@ export function planCommit(
   }
 
   const outcomes = requests.map((request): AppendOutcome => {
-    const key = spoolKey(request)
+    const { nodeId, spool } = request
     const refusals = new Map<string, Refusal>()
-    let committedSeq = catalog.committedSeqs.get(key) ?? 0
+    let committedSeq = catalog.spools.committedSeq(request)
     let missingSeq: number | null = null
     const tellRefusals = (): void => {
       for (const { sample, reason, lines } of refusals.values())
@@ -205,15 +204,15 @@ export function planCommit(
           if (!planSection(section, part, request)) placeSection(part, section).forEach(take)
         }
       committedSeq = lastSeq
-      catalog.committedSeqs.set(key, committedSeq)
-      moved.set(key, request)
+      catalog.spools.note(request, committedSeq)
+      moved.set(`${nodeId}/${spool}`, { nodeId, spool })
     }
     tellRefusals()
     return { committedSeq, missingSeq }
   })
   for (const table of rows.keys())
     definitions.push(...changeColumns(table, settleFields(table.fields)))
-  const notes = [...noteProgress(catalog, moved), ...noteBegun(begunIn)]
+  const notes = [...noteProgress(catalog, [...moved.values()]), ...noteBegun(begunIn)]
   return { definitions, rows, outcomes, notes }
 }
 
@@ -313,16 +312,21 @@ export function changeColumns(table: StoredTable, changes: readonly ColumnChange
   })
 }
 
-function noteProgress(catalog: Catalog, moved: ReadonlyMap<string, ReadRequest>): string[] {
-  if (moved.size === 0) return []
-  const values = [...moved].map(
-    ([key, { nodeId, spool }]) =>
-      `(${nodeId}, ${quoteText(spool)}, ${catalog.committedSeqs.get(key) ?? 0})`,
+function noteProgress({ spools, landed }: Catalog, moved: readonly SpoolId[]): string[] {
+  if (moved.length === 0) return []
+  const values = moved.map(
+    (of) => `(${of.nodeId}, ${quoteText(of.spool)}, ${spools.committedSeq(of)})`,
   )
+  const forgotten = spools
+    .takeForgotten()
+    .map(({ nodeId, spool }) => `(${nodeId}, ${quoteText(spool)})`)
   return [
     `insert into main.spools values ${values.join(', ')}
      on conflict (node_id, spool) do update set committed_seq = excluded.committed_seq`,
-    `update main.store set landed = ${catalog.landed}`,
+    `update main.store set landed = ${landed}`,
+    ...(forgotten.length === 0
+      ? []
+      : [`delete from main.spools where (node_id, spool) in (${forgotten.join(', ')})`]),
   ]
 }
 

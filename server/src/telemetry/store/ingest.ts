@@ -5,7 +5,7 @@ import { rejectSample } from '../domain/placement.ts'
 import { createQuotaBook } from '../domain/quota.ts'
 import { listColumns, uncountedFields, columnTypes } from '../domain/layout.ts'
 import { appendRows, rowsOf } from './append.ts'
-import { countFields, loadCatalog, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
+import { countFields, loadCatalog, type Catalog, type StoredTable } from './catalog.ts'
 import { type CommitPlan, planCommit, type PlannedPart } from './commit.ts'
 import { planDeclaration } from './declare.ts'
 import { isOfEngine } from './failure.ts'
@@ -54,7 +54,8 @@ export async function openIngest({
   omitDamaged = () => Promise.resolve(false),
   onLanded,
 }: IngestOptions): Promise<Ingest> {
-  let catalog = await loadCatalog(connection)
+  const { spoolsPerNode } = settings.bounds
+  let catalog = await loadCatalog(connection, spoolsPerNode)
   const quotas = createQuotaBook(settings.quota)
   let waiting: Waiting[] = []
   // The uses of the writing connection run one after the other.
@@ -65,7 +66,7 @@ export async function openIngest({
 
   async function refresh(): Promise<void> {
     if (!isStale) return
-    catalog = await loadCatalog(connection)
+    catalog = await loadCatalog(connection, spoolsPerNode)
     isStale = false
   }
 
@@ -193,11 +194,11 @@ export async function openIngest({
     begin(start) {
       return enqueue(async () => {
         await refresh()
-        const committedSeq = catalog.committedSeqs.get(spoolKey(start)) ?? 0
+        const committedSeq = catalog.spools.committedSeq(start)
         const missing = start.firstSeq - 1 - committedSeq
         if (missing <= 0) return committedSeq
         // The node no longer has these records, so they will never come. A row of `dropped` tells how many are lost, and the spool goes on.
-        catalog.committedSeqs.set(spoolKey(start), start.firstSeq - 2)
+        catalog.spools.note(start, start.firstSeq - 2)
         const outcome = await commitOne({ ...start, parts: [tellLoss(start, missing)] })
         return outcome.committedSeq
       })

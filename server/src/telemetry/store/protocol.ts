@@ -48,6 +48,8 @@ export interface StoreBounds {
   readonly fieldsPerNode: number
   /** The most columns that samples of one node may add to a measurement of a slice. Further fields go to `overflow`, and a row of `rejected` says so. */
   readonly sliceFieldsPerNode: number
+  /** The most spools of one node whose last record is remembered. */
+  readonly spoolsPerNode: number
 }
 
 /** A node's spool. */

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { describe, expect, it } from 'vitest'
 import { runCommand } from '../../../../agent/src/sliver/host/command.ts'
 import { startApp } from './app.ts'
@@ -14,6 +15,7 @@ import {
   readAll,
   samples,
 } from './world.ts'
+import type { TelemetryStore } from '../../../../server/src/telemetry/store.ts'
 import { eventually } from '../../../support/eventually.ts'
 
 const everything = { ...allRows, scope: 'node', name: 'cpu' }
@@ -48,6 +50,30 @@ describe('a slice beyond its quota', () => {
       [...ends, ...told].sort((one, other) => Number(one['landed']) - Number(other['landed'])),
     ).toMatchObject([{ lines: 7 }, { run: 'first' }, { lines: 3 }, { run: 'second' }])
   })
+})
+
+it('remembers a few spools of a node, so that one that names another with each message fills nothing', async () => {
+  await using folder = await makeFolder()
+  const bounds = { spoolsPerNode: 3 }
+  const of = (name: string, nodeId = 1) => ({ ...fromNode([aSample(1)]), spool: name, nodeId })
+  const committed = async (store: TelemetryStore, name: string, nodeId = 1): Promise<number> =>
+    store.begin({ nodeId, node: 'n1', spool: name, firstSeq: 1 })
+  {
+    await using store = await openStore(folder.dir, { bounds })
+    await store.append(of('own', 2))
+    await Promise.all(['a', 'b', 'c', 'a', 'd'].map((name) => store.append(of(name))))
+    await store.begin({ nodeId: 1, node: 'n1', spool: 'e', firstSeq: 9 })
+  }
+  const instance = await DuckDBInstance.create(join(folder.dir, 'telemetry.duckdb'))
+  const connection = await instance.connect()
+  const stored = await connection.runAndReadAll('select spool from main.spools order by all')
+  connection.closeSync()
+  instance.closeSync()
+  expect(stored.getRowsJS().flat()).toEqual(['c', 'd', 'e', 'own'])
+  await using store = await openStore(folder.dir, { bounds })
+  const seqs = ['a', 'b', 'c', 'd', 'e'].map((name) => committed(store, name))
+  expect(await Promise.all(seqs)).toEqual([0, 0, 1, 1, 8])
+  expect(await committed(store, 'own', 2)).toBe(1)
 })
 
 describe('the measurements of nodes', () => {

@@ -19,7 +19,7 @@ const settings: StoreSettings = {
   keep: { sliceBytes: 1e12, nodeBytes: 1e12, sliceDays: 730, nodeDays: 730 },
   bounds: {
     ...{ measurementsPerScope: 256, undeclaredPerNode: 16, fieldsPerMeasurement: 256 },
-    ...{ fieldsPerNode: 32, sliceFieldsPerNode: 128 },
+    ...{ fieldsPerNode: 32, sliceFieldsPerNode: 128, spoolsPerNode: 64 },
   },
 }
 const database = await openDatabase(settings)

@@ -29,7 +29,12 @@ describe('a sample that DuckDB cannot commit for a reason of its own', () => {
       ...{ compactEveryMs: null, compactFreeBytes: 0 },
       bounds: {
         ...{ measurementsPerScope: 256, undeclaredPerNode: 16 },
-        ...{ fieldsPerMeasurement: 256, fieldsPerNode: 32, sliceFieldsPerNode: 128 },
+        ...{
+          fieldsPerMeasurement: 256,
+          fieldsPerNode: 32,
+          sliceFieldsPerNode: 128,
+          spoolsPerNode: 64,
+        },
       },
     }
     const database = await openDatabase(settings)
