@@ -5,9 +5,9 @@ export interface RunFile {
   readonly node: string
   /** Its path in the folder of the program; the pattern of `keep` where no file fits it. */
   readonly path: string
-  /** null: not known. */
+  /** Its length in bytes; null: not known. */
   readonly bytes: number | null
-  /** The SHA-256 of its content; null: it was not kept. */
+  /** The SHA-256 of its content, in hexadecimal; null: it was not kept. */
   readonly sha256: string | null
   /** Why it was not kept; null: it was. */
   readonly problem: string | null

@@ -48,7 +48,7 @@ function tellOtherName({ object: { name: run, points = [] } }: RunState, name: s
   const names = points.map((point) => point.name)
   if (names.length === 0 || names.includes(name)) return
   const near = names.find((each) => isNear(each, name))
-  const known = near === undefined ? `it has ${names.join(', ')}` : `did you mean ${near}?`
+  const known = near === undefined ? `it has ${names.join(', ')}.` : `did you mean ${near}?`
   currentDisplay().display({
     'text/plain': `run ${run}: no point ${name} is declared; ${known} Its rows are waited for, in case a program writes them`,
   })

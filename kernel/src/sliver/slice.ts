@@ -228,15 +228,15 @@ export class Slice implements SliceHandle {
    * `throughput`: what goes from slivers to slivers, by iperf3: TCP, or UDP at a rate. One pair after the other, unless `parallel` is true. Each second is a row of `throughput`, each test one of
    * `throughput_test`: `bytes_per_second`, `retransmits`, `lost`; `error` says why one has failed.
    *
-   * `path`: the hops from slivers to slivers, by traceroute with one flow label, in rounds. Each path of a round is a row of `path`, with `changed`; each hop a row of `path_hop`, with `lost` and `rtt_s`.
+   * `path`: the hops from slivers to slivers, by traceroute with one flow label, in rounds. Each path of a round is a row of `path`, with `nodes` and `changed`; each hop a row of `path_hop`, with `lost` and `rtt_s`.
    *
    * `http`: fetches from a small server on other slivers (`to`), or of a `url` (RFC 9112; the phases of the W3C's Resource Timing). Each fetch is a row of `http`: `status`, `body_bytes`, `total_s`, and its parts `dns_s`, `connect_s`,
    * `tls_s`, `first_byte_s`, `receive_s`; `failed` and `error` say where a lost one ended and why. https needs curl in the template.
    *
    * `dns`: queries of a name to a DNS server (RFC 1035). Each is a row of `dns`: `response_s`, `rcode`, `answers`, `answer`, `ttl_s`, and `over` (`tcp` where an answer did not fit into UDP).
    *
-   * `capture`: packets of the slivers' own interfaces, into a pcap file in each sliver, bounded by time, bytes and packets. Each second and protocol is a row of `capture`. The file is
-   * `/tmp/community-lab/<id of the run>/capture.pcap`, which `slice.download` gets.
+   * `capture`: packets of the slivers' own interfaces, into a pcap file in each sliver, bounded by time, bytes and packets. Each second and protocol is a row of `capture`. The run
+   * keeps the file: `run.file('capture.pcap', { sliver })`, of 32 MiB at most.
    *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN, LAB_SLIVER_NO_ADDRESS; LAB_RUN_EXISTS, LAB_RUN_TOO_MANY.
    */

@@ -201,12 +201,14 @@ describe('a run of the testbed', () => {
     })
     try {
       expect(await run.rows('ticks').toArray()).toEqual([])
+      expect(await run.rows('quite_other').toArray()).toEqual([])
       await run.rows('tick').toArray()
     } finally {
       Reflect.deleteProperty(globalThis, Symbol.for('community-lab.display'))
     }
     expect(shown).toEqual([
       'run ticks: no point ticks is declared; did you mean tick? Its rows are waited for, in case a program writes them',
+      'run ticks: no point quite_other is declared; it has tick. Its rows are waited for, in case a program writes them',
     ])
   })
 

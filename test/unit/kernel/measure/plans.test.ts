@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { measurements } from '../../../../kernel/src/measure/measurements.ts'
 import type { SliceHandle, SliverOrNode } from '../../../../kernel/src/sliver/slice-handle.ts'
@@ -191,4 +192,13 @@ it('measures 50 nodes from all to all at the rates that the README tells', () =>
   ]
   for (const [plan, words] of refused) expect(plan).toThrow(words)
   expect(throughput.plan(slice, all).note).toBe('2450 tests one after the other take 572 minutes')
+})
+
+it('has options and tables that a notebook can name', () => {
+  const source = (file: string): string =>
+    readFileSync(new URL(`../../../../kernel/src/${file}`, import.meta.url), 'utf8')
+  const names = source('measure/measurements.ts').match(/\b\w+(?:Options|Tables)\b/gu) ?? []
+  const exported = new Set(source('index.ts').match(/\w+/gu))
+  expect(names.length).toBeGreaterThan(0)
+  expect(names.filter((name) => !exported.has(name))).toEqual([])
 })
