@@ -5,7 +5,7 @@ import { clockVariables } from '../clock/domain/server-time.ts'
 import { fifoPath } from '../measurement/catcher/fifo.ts'
 import type { RunStep } from '../plan/runs.ts'
 import { collectFiles } from './collect.ts'
-import { createFetching, type Fetching } from './fetching.ts'
+import { createRunTasks, type RunTasks } from './run-tasks.ts'
 import { RunFolder } from './run-folder.ts'
 import type { RunsOptions } from './runs-options.ts'
 import { startSupervisor } from './supervisor.ts'
@@ -35,14 +35,14 @@ export function isOpen(folder: RunFolder): boolean {
 class Steps implements RunSteps {
   readonly #options: RunsOptions
   readonly #folders: Map<string, RunFolder>
-  readonly #fetching: Fetching
-  readonly #collecting: Fetching
+  readonly #fetching: RunTasks
+  readonly #collecting: RunTasks
 
   constructor(options: RunsOptions, folders: Map<string, RunFolder>, look: () => void) {
     this.#options = options
     this.#folders = folders
-    this.#fetching = createFetching(options.clock, look)
-    this.#collecting = createFetching(options.clock, look)
+    this.#fetching = createRunTasks(options.clock, look)
+    this.#collecting = createRunTasks(options.clock, look)
   }
 
   async do(step: RunStep, signal: AbortSignal): Promise<void> {

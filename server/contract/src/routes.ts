@@ -137,11 +137,11 @@ export const routes = {
   measurements: '/api/measurements/',
   /** GET: server-sent events of RowBatch, from `?after=<cursor>` or Last-Event-ID on; `?run=` selects the rows of that run. */
   measurementRows: '/api/measurements/{scope}/{name}/rows',
-  /** GET: a Parquet file; `?run=`, `?from=`, `?to=` (RFC 3339). */
+  /** GET: a Parquet file; `?run=`, `?from=`, `?to=`, `?since=` (RFC 3339), `?after=`, `?up_to=` (cursors). */
   measurementParquet: '/api/measurements/{scope}/{name}/parquet',
   /** GET: the days of the public dataset of node health, PublishedDay, in order. */
   healthDays: '/api/datasets/node-health/',
-  /** GET: what the server has recorded of nodes in a period, also today, RecordedTable. */
+  /** GET: what the server has recorded of nodes in a period, also today, RecordedTable; `?from=`, `?to=` (RFC 3339). */
   healthRecorded: '/api/datasets/node-health/recorded',
   /** GET: a HealthManifest. */
   healthManifest: '/api/datasets/node-health/{day}/manifest.json',
