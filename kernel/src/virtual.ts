@@ -94,6 +94,7 @@ export class VirtualTestbed {
   /**
    * Set a node's wall clock, as an operator or NTP would: `aheadS` is how far it is ahead of this machine's from now on, in seconds. `driftPpm` is how much faster the node's clocks
    * run, in parts per million, from its next start on; 0 if it is not given. Programs in slivers go on to see this machine's clock: Linux has no wall clock for some processes alone.
+   * So `clock_offset_s` of their rows, which is for the clock of the node, does not correct what they read, and delays in one direction are wrong by `aheadS`.
    *
    * @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such node; LAB_VCT_USAGE for a clock that is out of range.
    */
