@@ -1,54 +1,10 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import process from 'node:process'
 import { gunzipSync } from 'node:zlib'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { describe, expect, it } from 'vitest'
-import type { PlacedSample } from '../../../../server/src/telemetry/domain/sample.ts'
-import type { TelemetryStore } from '../../../../server/src/telemetry/store.ts'
-import { cutsOf, writeImage } from '../../../support/power/disk.ts'
-import { allRows, aSample, fromNode, makeFolder, openStore, randomText, readAll } from './world.ts'
-
-const hourMs = 3_600_000
-/** The beginning of a day. */
-const day = Date.UTC(2026, 9, 1)
-
-/** Samples of a slice’s measurement, one a minute, from a time on. */
-function minutes(
-  firstSeq: number,
-  { at, count, fields }: { at: number; count: number; fields?: (n: number) => object },
-): PlacedSample[] {
-  return Array.from({ length: count }, (_, n) =>
-    aSample(firstSeq + n, {
-      timeUs: (at + n * 60_000) * 1000,
-      scope: 'slice-1',
-      name: 'rtt',
-      sliver: '1@1',
-      fields: { rtt_s: (firstSeq + n) / 1000, run: 'a', ...fields?.(n) },
-    }),
-  )
-}
-
-/** How many stores are compacted at a time. */
-const sideBySide = 6
-
-const readRtt = (store: TelemetryStore) => readAll(store, 'rtt', 'slice-1')
-
-/** Seal what is due. The first round only notes which rows are there. */
-async function compact(store: TelemetryStore, atMs: number) {
-  const first = await store.compact(atMs)
-  const second = await store.compact(atMs)
-  expect([...first.failures, ...second.failures]).toEqual([])
-  const sum = (of: 'sealed' | 'rows' | 'merged') => first[of] + second[of]
-  return { sealed: sum('sealed'), rows: sum('rows'), merged: sum('merged') }
-}
-
-async function sealedFiles(dir: string): Promise<string[]> {
-  const found = await readdir(join(dir, 'parquet'), { recursive: true })
-  return found.filter((name) => name.endsWith('.parquet')).sort()
-}
+import { compact, day, hourMs, minutes, readRtt, sealedFiles } from './sealed-world.ts'
+import { allRows, fromNode, makeFolder, openStore, randomText, readAll } from './world.ts'
 
 /** Ask DuckDB about a file. */
 async function query(sql: string): Promise<unknown[][]> {
@@ -188,115 +144,6 @@ describe('hours that are over', () => {
     expect(rows).toBe(105)
     expect(await readAll(store, 'cpu')).toEqual(cpu)
     expect(await readRtt(store)).toEqual(rtt)
-  })
-})
-
-describe('a server that is killed while it seals and merges', () => {
-  it('has each row once, before any statement of DuckDB at which that happens, and goes on from there', async () => {
-    await using folder = await makeFolder()
-    const made = join(folder.dir, 'made')
-    const late = day + 3 * hourMs
-    {
-      await using store = await openStore(made)
-      await store.append(fromNode(minutes(1, { at: day, count: 130 })))
-      await compact(store, day + 2 * hourMs + 11 * 60_000)
-      await store.append(fromNode(minutes(131, { at: day, count: 20 })))
-      await store.append(fromNode(minutes(151, { at: late, count: 5 })))
-    }
-    const seqs = Array.from({ length: 155 }, (_, at) => at + 1)
-    const program = join(import.meta.dirname, 'compaction-child.ts')
-    const nextDay = day + 40 * hourMs
-    const files = new Set<number>()
-
-    /** Returns whether it was killed before this statement. */
-    async function tryStep(step: number): Promise<boolean> {
-      const dir = join(folder.dir, String(step))
-      await cp(made, dir, { recursive: true })
-      const child = spawn(process.execPath, [program, dir, String(nextDay), String(step)], {
-        stdio: ['ignore', 'ignore', 'inherit'],
-        env: { ...process.env, NODE_COMPILE_CACHE: join(folder.dir, 'compiled') },
-      })
-      const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
-      const isKilled = signal === 'SIGKILL'
-      expect(isKilled || code === 0).toBe(true)
-      await using store = await openStore(dir)
-      expect((await readRtt(store)).map((row) => row['seq'])).toEqual(seqs)
-      expect((await store.list()).map(({ rows }) => rows)).toEqual([155])
-      files.add((await sealedFiles(dir)).length)
-      await compact(store, nextDay)
-      expect((await readRtt(store)).map((row) => row['seq'])).toEqual(seqs)
-      expect(await sealedFiles(dir)).toHaveLength(1)
-      return isKilled
-    }
-
-    let step = 1
-    for (let isKilled = [true]; isKilled.every(Boolean); step += sideBySide)
-      isKilled = await Promise.all(
-        Array.from({ length: sideBySide }, (_, at) => tryStep(step + at)),
-      )
-    // Two files before; three when the rest was sealed; one when they were merged.
-    expect([...files].sort()).toEqual([1, 2, 3])
-    expect(step).toBeGreaterThan(10)
-  })
-})
-
-describe('a server whose power is cut while it seals and merges', () => {
-  it('has each row once, whatever the disk had of the files by then, and goes on from there', async () => {
-    await using folder = await makeFolder()
-    const before = join(folder.dir, 'before')
-    const root = join(folder.dir, 'root')
-    const record = join(folder.dir, 'record')
-    {
-      await using store = await openStore(before)
-      await store.append(fromNode(minutes(1, { at: day, count: 130 })))
-      await compact(store, day + 2 * hourMs + 11 * 60_000)
-      await store.append(fromNode(minutes(131, { at: day, count: 20 })))
-    }
-    await cp(before, root, { recursive: true })
-    const nextDay = day + 40 * hourMs
-    const power = join(import.meta.dirname, '../../../support/power/record-steps.ts')
-    const program = join(import.meta.dirname, 'compaction-child.ts')
-    const child = spawn(
-      process.execPath,
-      ['--import', power, program, root, String(nextDay), 'none'],
-      {
-        stdio: ['ignore', 'ignore', 'inherit'],
-        env: { ...process.env, POWER_LOG: record, POWER_ROOT: root },
-      },
-    )
-    expect(await once(child, 'exit')).toEqual([0, null])
-    const seed = Number(process.env['POWER_SEED'] ?? 1)
-    const most = Number(process.env['POWER_CUTS'] ?? 300) / 60
-    const seqs = Array.from({ length: 150 }, (_, at) => at + 1)
-    let commits = 0
-    for (const cut of cutsOf(record, { root, before, perMoment: 1, most, seed })) {
-      await using left = await makeFolder('/dev/shm')
-      writeImage(cut.image, left.dir)
-      commits = Number(cut.events.at(-1) ?? 0)
-      // What DuckDB has committed is on the disk.
-      const database = commits === 0 ? before : join(folder.dir, `commit-${commits}`)
-      for (const name of ['telemetry.duckdb', 'telemetry.duckdb.wal']) {
-        await rm(join(left.dir, name), { force: true })
-        await cp(join(database, name), join(left.dir, name)).catch(() => undefined)
-      }
-      const troubles: string[] = []
-      await using store = await openStore(left.dir, {
-        // Files that no commit names are set aside.
-        onTrouble(sentence) {
-          if (!sentence.includes('is not in the list of sealed files')) troubles.push(sentence)
-        },
-      })
-      const read = async () => (await readRtt(store)).map((row) => row['seq'])
-      const which = [cut.steps, cut.seed]
-      expect([which, await read(), troubles]).toEqual([which, seqs, []])
-      await compact(store, nextDay)
-      expect([which, await read(), await sealedFiles(left.dir)]).toEqual([
-        which,
-        seqs,
-        [expect.any(String) as string],
-      ])
-    }
-    expect(commits).toBeGreaterThan(1)
   })
 })
 
