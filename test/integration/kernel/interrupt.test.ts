@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises'
+import { subscribe } from 'node:diagnostics_channel'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
@@ -186,8 +187,11 @@ describe('an interrupt', () => {
     Reflect.set(globalThis, display, { display: show, newDisplay: () => ({ update: show }) })
     const interrupted = async (name: string): Promise<void> => {
       world.hang(true)
+      // Source: undici, diagnostics channels.
+      const sent = new Promise((resolve) => subscribe('undici:client:sendHeaders', resolve))
       const cell = beginCell()
       const starting = slice.run(name, { script: 'sleep 304' })
+      await sent
       cell.abort()
       // The server answers the request nevertheless, too late.
       world.hang(false)
