@@ -108,6 +108,9 @@ sub take_and_throw_away {
 # result is saved before anything is written, so that a kill does not repeat a part.
 sub throw_away {
   my ($stream, $why, $chunk) = @_;
+  # Nothing is moved before what is owed, even when there is room again.
+  $stream->{unchecked} = 0;
+  $stream->{open_line} //= open_line_bytes($stream);
   if ($stream->{open_line}) {
     my $at = index($chunk, "\n");
     my $rest = $at < 0 ? $chunk : substr($chunk, 0, $at);

@@ -1,14 +1,16 @@
 import { execFileSync } from 'node:child_process'
-import { constants, existsSync } from 'node:fs'
+import { constants, existsSync, rmSync } from 'node:fs'
 import { chmod, mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { SampleRecord } from '@community-lab/contract'
 import { afterEach, expect, it } from 'vitest'
 import { createSliverStreams } from '../../../../agent/src/measurement/catcher/sliver-streams.ts'
+import type { Sample } from '../../../../agent/src/measurement/sample.ts'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
+import { runCommand } from '../../../../agent/src/sliver/host/command.ts'
 import { eventually } from '../../../support/eventually.ts'
-import { catcherPid, createFolder, readSynced } from './world.ts'
+import { catcherPid, createFolder, fill, readSynced } from './world.ts'
 
 const sliver = '1@1'
 const path = process.env['PATH'] ?? ''
@@ -79,6 +81,58 @@ it.each(cases)(
     expect(catcherPid(dir)).toBeNull()
     await streams.stop()
     await spool.close()
+  },
+)
+
+it.runIf(process.getuid?.() === 0)(
+  'counts each line once when the catcher is killed before any one of its steps while its disk is full in the middle of a line, and has room again',
+  async () => {
+    await using folder = await createFolder()
+    const steps = await aDeadlyPerl(folder.path)
+    const dir = join(folder.path, 'catchers')
+    await mkdir(dir)
+    await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=512k', 'catcher-test', dir])
+    const spool = await openSpool(join(folder.path, 'spool'))
+    const measure = join(folder.path, 'measure')
+    const streams = createSliverStreams({ spool, dir })
+    const ensure = () => streams.ensure(sliver, measure)
+    const end: Sample = { time_us: 1, source: sliver, name: 'end', fields: { lines: 0 } }
+    const caught = () => streams.appendAfter(end, {})
+    const padding = 'x'.repeat(1_500)
+    try {
+      let seq = 0
+      // A catcher takes so many steps until it is ready. The tests above kill it before each of them.
+      let step = 29
+      do {
+        await writeFile(steps, `${++step}\n`)
+        await ensure()
+        const fifo = await open(join(measure, 'measure'), constants.O_RDWR)
+        for (let line = 0; line < 12; line++) {
+          await fifo.write(`count value=${step * 100 + line} padding="${padding}"\n`)
+          if (line % 4 !== 3) continue
+          await caught()
+          if (line === 3) fill(join(dir, 'filler'))
+          if (line === 7) rmSync(join(dir, 'filler'))
+        }
+        await streams.remove(sliver)
+        await fifo.close()
+        const records = await readSynced(spool)
+        const found = records.slice(seq)
+        const names = new Set(found.map(({ name }) => name))
+        expect([step, ...countsOf(found), [...names].sort()]).toEqual([
+          step,
+          12,
+          [],
+          ['count', 'dropped', 'end'],
+        ])
+        seq = records.length
+      } while (!existsSync(steps))
+      expect(step).toBeGreaterThan(60)
+    } finally {
+      await streams.stop()
+      await runCommand(['umount', '-l', dir])
+      await spool.close()
+    }
   },
 )
 

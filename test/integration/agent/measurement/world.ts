@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SampleRecord } from '@community-lab/contract'
+import { isFull } from '../../../../agent/src/errno.ts'
 import type { Sample } from '../../../../agent/src/measurement/sample.ts'
 import type { Spool } from '../../../../agent/src/measurement/spool/spool.ts'
 
@@ -135,4 +136,13 @@ export function valuesOf(records: readonly SampleRecord[], writer: number): read
   return records
     .filter(({ fields }) => fields['writer'] === writer)
     .map(({ fields }) => fields['value'])
+}
+
+/** Take all that is left of a disk. */
+export function fill(path: string): void {
+  try {
+    for (;;) appendFileSync(path, Buffer.alloc(4096))
+  } catch (error) {
+    if (!isFull(error)) throw error
+  }
 }
