@@ -5,6 +5,7 @@ import { createAppendGroups, type BlockSource, type SentBlock } from './append-g
 import { watchDisk } from './disk-watch.ts'
 import type { SliceQuota } from './domain/quota.ts'
 import type { Keep } from './domain/sealing.ts'
+import type { AsideBounds } from './domain/set-aside.ts'
 import type {
   AppendOutcome,
   CountRequest,
@@ -47,6 +48,8 @@ export interface TelemetryStoreOptions {
    * the oldest rows of the scope that has too many are removed.
    */
   readonly keep?: Partial<Keep>
+  /** How many files are kept in `set-aside/`, which the list of sealed files does not have. Default: 10,000 files and 16 GiB. Those that were set aside first go first. */
+  readonly aside?: AsideBounds
   /** How often rows of hours that are over move to sealed files, in milliseconds; default 5 minutes. Null: only when `compact` is called. */
   readonly compactEveryMs?: number | null
   /** Called with sentences about the store that an operator should know, such as a sealed file that is missing. */
@@ -143,6 +146,7 @@ export async function createTelemetryStore(
       ...{ nodeBytes: 64 * 1024 ** 3, nodeDays: 730 },
       ...options.keep,
     },
+    aside: options.aside ?? { files: 10_000, bytes: 16 * 1024 ** 3 },
     compactEveryMs: options.compactEveryMs === undefined ? 5 * 60_000 : options.compactEveryMs,
     compactFreeBytes: ((options.minFreeMiB ?? 1024) * 1024 * 1024) / 2,
     quota: { rowsPerHour: 36_000_000, bytesPerHour: 4 * 1024 ** 3, ...options.quota },

@@ -1,11 +1,10 @@
-import { mkdir, readdir, rename, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { messageOf } from '@community-lab/contract/samples'
 import type { SealedFile } from '../domain/sealing.ts'
+import { planAside, tellAside, type AsideBounds } from '../domain/set-aside.ts'
 import { hashFile } from './file-writer.ts'
-import { sealedDir, type SealedFiles } from './sealed-files.ts'
-
-const damagedEnd = '.damaged'
+import { damagedEnd, sealedDir, type SealedFiles } from './sealed-files.ts'
 
 /** Return the folder for files that are not in the manifest. */
 function asideDir(dir: string): string {
@@ -14,10 +13,14 @@ function asideDir(dir: string): string {
 
 /**
  * Compare the sealed files with the manifest, by name and size. One that is missing or has another size is marked, and the rest stays readable. A file that
- * the manifest does not have is set aside, never deleted: a killed server may leave one whose rows are all in the database, but after an older copy of the
- * database was put back it may have the only copy of its rows. Returns sentences about what was found.
+ * the manifest does not have is set aside, not deleted: a killed server may leave one whose rows are all in the database, but after an older copy of the
+ * database was put back it may have the only copy of its rows. Of those that were set aside, the latest are kept. Returns sentences about what was found.
  */
-export async function checkFiles(dir: string, files: SealedFiles): Promise<readonly string[]> {
+export async function checkFiles(
+  dir: string,
+  files: SealedFiles,
+  bounds: AsideBounds,
+): Promise<readonly string[]> {
   const found: string[] = []
   for (const file of files.all()) {
     const fault = await findFault(join(sealedDir(dir), file.file), file)
@@ -29,13 +32,30 @@ export async function checkFiles(dir: string, files: SealedFiles): Promise<reado
   for (const entry of there) {
     const path = join(entry.parentPath, entry.name)
     const name = path.slice(sealedDir(dir).length + 1)
-    if (!entry.isFile() || !name.endsWith('.parquet') || files.find(name) !== undefined) continue
+    const sealed = name.endsWith(damagedEnd) ? name.slice(0, -damagedEnd.length) : name
+    if (!entry.isFile() || !sealed.endsWith('.parquet') || files.find(sealed) !== undefined)
+      continue
     await mkdir(asideDir(dir), { recursive: true, mode: 0o700 })
     const aside = join(asideDir(dir), name.replaceAll('/', '_'))
     await rename(path, aside)
     found.push(`${name} is not in the list of sealed files: it was set aside as ${aside}`)
   }
-  return found
+  return [...found, ...(await limitAside(asideDir(dir), bounds))]
+}
+
+/** Remove what was set aside first while there is more than is kept. */
+async function limitAside(dir: string, bounds: AsideBounds): Promise<readonly string[]> {
+  const names = await readdir(dir).catch(() => [])
+  const files = await Promise.all(
+    names.map(async (name) => {
+      // Renaming is the last change of such a file.
+      const { size, ctimeNs } = await stat(join(dir, name), { bigint: true })
+      return { name, bytes: Number(size), setAsideNs: ctimeNs }
+    }),
+  )
+  const removed = planAside(files, bounds)
+  for (const { name } of removed) await rm(join(dir, name), { recursive: true, force: true })
+  return removed.length === 0 ? [] : [tellAside(dir, removed, bounds)]
 }
 
 /** Find the files whose content is not what was written, and set them aside under another name. Returns sentences about them. */

@@ -4,6 +4,7 @@ import type { SliceQuota } from '../domain/quota.ts'
 import type { Keep } from '../domain/sealing.ts'
 import type { PlacedSample } from '../domain/sample.ts'
 import type { PlacedShape } from '../domain/section.ts'
+import type { AsideBounds } from '../domain/set-aside.ts'
 
 /** Settings of the store. */
 export interface StoreSettings {
@@ -17,6 +18,8 @@ export interface StoreSettings {
   readonly quota: SliceQuota
   /** How much scopes keep. Then their oldest rows are removed. */
   readonly keep: Keep
+  /** How many files are kept that the list of sealed files does not have. */
+  readonly aside: AsideBounds
   /** How often rows of hours that are over are sealed, in milliseconds; null: only when {@link StoreCalls.compact} is called. */
   readonly compactEveryMs: number | null
   /** With less free disk space than this nothing is sealed or merged, in bytes. */

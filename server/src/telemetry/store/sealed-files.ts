@@ -10,6 +10,9 @@ export function sealedDir(dir: string): string {
   return join(dir, 'parquet')
 }
 
+/** The end of the name of a damaged file, after that of the file. */
+export const damagedEnd = '.damaged'
+
 /** Rows of a measurement that were removed because its scope keeps no more. */
 export interface Removed {
   rows: number
@@ -90,7 +93,8 @@ export async function loadSealedFiles(
     retired = retired.filter(({ readers }) => readers.size > 0)
     for (const { file } of unused) {
       byPath.delete(file.file)
-      rm(join(sealedDir(dir), file.file), { force: true }).catch(() => undefined)
+      const path = join(sealedDir(dir), file.file)
+      for (const each of [path, path + damagedEnd]) rm(each, { force: true }).catch(() => undefined)
     }
   }
 

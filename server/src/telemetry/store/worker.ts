@@ -61,7 +61,7 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
   const onTrouble = (sentences: readonly string[]): void => {
     for (const sentence of sentences) post({ kind: 'trouble', sentence })
   }
-  onTrouble(await checkFiles(dir, files))
+  onTrouble(await checkFiles(dir, files, settings.aside))
   const ingest = await openIngest({
     connection: database.writing,
     settings,

@@ -10,13 +10,14 @@ import { openIngest } from '../../../../server/src/telemetry/store/ingest.ts'
 import type { StoreSettings } from '../../../../server/src/telemetry/store/protocol.ts'
 import { loadSealedFiles, sealedDir } from '../../../../server/src/telemetry/store/sealed-files.ts'
 
-// Compacts a store as at a time, and is killed right before its Nth statement of DuckDB. With `POWER_LOG`, each commit is an event in that record, and the database as it is then is
+// Compacts a store as at a time, and is killed right before the Nth of its statements of DuckDB that write a file, or begin or commit a transaction: what lies between changes nothing on the disk. With `POWER_LOG`, each commit is an event in that record, and the database as it is then is
 // copied beside it, to `commit-N`. DuckDB syncs its log before a commit returns.
 const [dir = '', atMs = '', step = ''] = process.argv.slice(2)
 const settings: StoreSettings = {
   ...{ dir, memoryMiB: 64, exportWithinMs: 1_000, compactEveryMs: null, compactFreeBytes: 0 },
   quota: { rowsPerHour: 1e9, bytesPerHour: 1e12 },
   keep: { sliceBytes: 1e12, nodeBytes: 1e12, sliceDays: 730, nodeDays: 730 },
+  aside: { files: 1, bytes: 1e12 },
   bounds: {
     ...{ measurementsPerScope: 256, undeclaredPerNode: 16, fieldsPerMeasurement: 256 },
     ...{ fieldsPerNode: 32, sliceFieldsPerNode: 128, spoolsPerNode: 64 },
@@ -36,7 +37,8 @@ const compaction = createCompaction({
 let left = Number(step)
 const { run } = DuckDBConnection.prototype
 DuckDBConnection.prototype.run = function counted(this: DuckDBConnection, ...args) {
-  if (--left === 0) process.kill(process.pid, 'SIGKILL')
+  if (/^(?:copy|begin|commit)/u.test(args[0].trim()) && --left === 0)
+    process.kill(process.pid, 'SIGKILL')
   const answer = run.apply(this, args)
   return args[0] === 'commit' ? answer.then(noteCommit) : answer
 }

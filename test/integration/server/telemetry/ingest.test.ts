@@ -26,6 +26,7 @@ describe('a sample that DuckDB cannot commit for a reason of its own', () => {
       ...{ dir: folder.dir, commitDelayMs: 1, commitRows: 20_000, memoryMiB: 64 },
       ...{ exportWithinMs: 1_000, quota: { rowsPerHour: 1e9, bytesPerHour: 1e12 } },
       keep: { sliceBytes: 1e12, nodeBytes: 1e12, sliceDays: 730, nodeDays: 730 },
+      aside: { files: 1, bytes: 1e12 },
       ...{ compactEveryMs: null, compactFreeBytes: 0 },
       bounds: {
         ...{ measurementsPerScope: 256, undeclaredPerNode: 16 },

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -179,6 +179,28 @@ describe('a sealed file', () => {
     ])
     const [described] = await again.list()
     expect(described?.unreadable).toEqual({ rows: 180, files: names.slice(0, 3) })
+  })
+
+  it('that the list does not have is set aside; of those the latest are kept, and what goes is told by name', async () => {
+    await using folder = await makeFolder()
+    const asideDir = join(folder.dir, 'set-aside')
+    await mkdir(asideDir)
+    for (const name of ['a', 'b', 'c']) await writeFile(join(asideDir, name), 'four')
+    const parquet = join(folder.dir, 'parquet')
+    await mkdir(parquet)
+    await writeFile(join(parquet, 'stray.parquet.damaged'), 'four')
+    const told: string[] = []
+    const aside = { files: 3, bytes: 11 }
+    await using _ = await openStore(folder.dir, {
+      aside,
+      onTrouble: (each) => void told.push(each),
+    })
+    expect(told).toEqual([
+      expect.stringContaining('stray.parquet.damaged is not in the list of sealed files'),
+      `removed from ${asideDir}, which keeps 3 files and 11 bytes: a, b, set aside first`,
+    ])
+    expect((await readdir(asideDir)).sort()).toEqual(['c', 'stray.parquet.damaged'])
+    expect(await readdir(parquet)).toEqual([])
   })
 
   it('that is damaged does not keep samples from being stored, when one has a value of another kind', async () => {
