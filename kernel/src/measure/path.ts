@@ -83,11 +83,15 @@ export const pathMeasurement: StandardMeasurement<PathOptions> = {
   plan(slice, { everyMs, forMs, probes = 3, flowLabel = 1, ...ends }, nodes = []) {
     const rounds = countProbes({ everyMs, forMs }, { leastMs: 10_000, mostMs: 86_400_000 })
     const { sources, targets } = chooseEnds(slice, ends)
-    const longestMs = targets.length * longestTraceMs(probes)
+    // No sliver traces the path to itself.
+    const most = Math.max(
+      ...sources.map((source) => targets.filter(({ id }) => id !== source.id).length),
+    )
+    const longestMs = most * longestTraceMs(probes)
     if (everyMs < longestMs)
       throw new LabError('LAB_ARGUMENT_INVALID', {
         argument: 'everyMs',
-        found: `${everyMs} for ${targets.length} ${targets.length === 1 ? 'target' : 'targets'}, to which a round may take ${longestMs} ms`,
+        found: `${everyMs} for ${most} ${most === 1 ? 'target' : 'targets'}, to which a round may take ${longestMs} ms`,
         expected: 'at least that; or fewer targets or probes',
       })
     const options = {

@@ -225,7 +225,7 @@ export function outcomeColumns(outcomes: readonly Outcome[]): Column<Outcome>[] 
   ]
 }
 
-/** Describe the problems of an outcome. An exit code is not one, because its meaning depends on the program. */
+/** Describe the problems of an outcome. An exit code is none by itself, because its meaning depends on the program; see {@link describeExits}. */
 export function describeProblems(outcome: Outcome): string[] {
   const { node, state, isComplete, silence, reason, message, rejected, dropped } = outcome
   const why = silence === null ? '' : `: ${silence}`
@@ -247,6 +247,17 @@ export function describeProblems(outcome: Outcome): string[] {
       ({ path, problem }) => `the file ${path} of ${node} was not kept: ${problem}`,
     ),
   ]
+}
+
+/** Tell where programs have ended with an exit code and with output, which says why, or something else. */
+export function describeExits(outcomes: readonly Outcome[]): string[] {
+  const failed = outcomes.filter(
+    ({ reason, exitCode, outputBytes }) => reason === 'exited' && exitCode !== 0 && outputBytes > 0,
+  )
+  return [...Map.groupBy(failed, ({ exitCode }) => exitCode)].map(([code, all]) => {
+    const nodes = all.map(({ node }) => node)
+    return `exit code ${code ?? 'unknown'} on ${nodes.join(', ')}; what the program said: await run.output('${nodes[0] ?? ''}')`
+  })
 }
 
 /** Tell what the server has removed. */

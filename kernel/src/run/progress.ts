@@ -1,6 +1,12 @@
 import type { LiveDisplay } from '../display/bundle.ts'
 import { currentDisplay } from '../display/current.ts'
-import { describeProblems, describeRemoved, nameSilent, type Outcomes } from './outcome.ts'
+import {
+  describeExits,
+  describeProblems,
+  describeRemoved,
+  nameSilent,
+  type Outcomes,
+} from './outcome.ts'
 
 /** Show what a run still waits for, from the first look at the nodes on. Most runs have ended before it, and show nothing. */
 export function createProgress(run: string) {
@@ -26,7 +32,11 @@ export function createProgress(run: string) {
 
 /** Show problems of a run below the cell. Lost lines are not visible in the rows, and few users check the outcomes. */
 export function showProblems(run: string, outcomes: Outcomes): void {
-  const problems = [...outcomes.flatMap(describeProblems), ...describeRemoved(outcomes.removed)]
+  const problems = [
+    ...outcomes.flatMap(describeProblems),
+    ...describeExits(outcomes),
+    ...describeRemoved(outcomes.removed),
+  ]
   if (problems.length === 0) return
   currentDisplay().display({ 'text/plain': `run ${run}: ${problems.join('; ')}` })
 }

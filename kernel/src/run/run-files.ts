@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import {
   filePartsOf,
@@ -146,9 +146,22 @@ export async function readContent(
   throw new LabError('LAB_RUN_FILE_MISSING', details)
 }
 
-/** Write a file of this machine, which appears when it is complete. Returns its path. */
-export async function writeLocal(given: string, content: Uint8Array): Promise<string> {
+/**
+ * Write a file of this machine, which appears when it is complete. Returns its path.
+ *
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID when it is a folder. `of` is the path of the file in the sliver.
+ */
+export async function writeLocal(
+  given: string,
+  { of, content }: { readonly of: string; readonly content: Uint8Array },
+): Promise<string> {
   const file = path.resolve(localPath(given))
+  if (await isFolder(file))
+    throw new LabError('LAB_ARGUMENT_INVALID', {
+      argument: 'to',
+      found: `${JSON.stringify(given)}, which is a folder`,
+      expected: `a file, such as ${JSON.stringify(path.join(given, path.basename(of)))}`,
+    })
   await mkdir(path.dirname(file), { recursive: true })
   const draft = `${file}.part`
   try {
@@ -158,4 +171,9 @@ export async function writeLocal(given: string, content: Uint8Array): Promise<st
     await rm(draft, { force: true })
   }
   return file
+}
+
+async function isFolder(file: string): Promise<boolean> {
+  const found = await stat(file).catch(() => null)
+  return found?.isDirectory() === true
 }

@@ -189,7 +189,7 @@ export class Run<Tables extends object = object> {
       const on = sliver === undefined ? null : this.#part(sliver).sliver
       const file = chooseFile(files, { run: this.name, wanted: path, on })
       const content = await readContent(this.#session, this.#state, { file, signal })
-      return to === undefined ? content : writeLocal(to, content)
+      return to === undefined ? content : writeLocal(to, { of: path, content })
     })
   }
 

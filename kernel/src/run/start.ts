@@ -3,6 +3,7 @@ import {
   checkPoints,
   isKeepPattern,
   LabError,
+  maxKeepPatterns,
   maxRunFilesBytes,
   maxRunMs,
   type Point,
@@ -49,7 +50,7 @@ export interface RunProgram {
   /** Files to put into its folder, by path; all of them executable. The nodes have them before the run starts. The same files are not sent again. At most 64 MiB. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>
   /**
-   * The files in its folder that are kept when it has ended, by path or pattern: `['capture.pcap', 'out/*.csv']`. `run.files()` lists them and `run.file(path)` reads one, in any kernel. At most
+   * The files in its folder that are kept when it has ended, by path or pattern: `['capture.pcap', 'out/*.csv']`, at most 16. `run.files()` lists them and `run.file(path)` reads one, in any kernel. At most
    * 64 files and 32 MiB of a run on a sliver. What is missing or too large is told by `run.done()`.
    */
   readonly keep?: readonly string[]
@@ -79,6 +80,11 @@ export const runName: Kind = {
   is: (value) => typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u.test(value),
 }
 
+const keepPatterns = someOf({
+  expected:
+    'a path or pattern in the folder of the program, such as out/*.csv: not from / or ./ on, without .., // and **',
+  is: isKeepPattern,
+})
 const programKinds = {
   script: text,
   argv: someOf(programArgument),
@@ -86,10 +92,11 @@ const programKinds = {
   args: listOf(programArgument),
   env: environment,
   files: fileMap,
-  keep: someOf({
-    expected: 'a path or pattern in the folder of the program, without ..',
-    is: isKeepPattern,
-  }),
+  keep: {
+    expected: `${keepPatterns.expected} and at most ${maxKeepPatterns}`,
+    is: (value: unknown) =>
+      keepPatterns.is(value) && Array.isArray(value) && new Set(value).size <= maxKeepPatterns,
+  } satisfies Kind,
 }
 const runKinds = {
   name: runName,

@@ -39,11 +39,11 @@ export const RunId = Type.String({
 const text = Type.String({ maxLength: 32_768, pattern: '^[^\\u0000]*$' })
 
 const keepPattern =
-  '^(?!/)(?!.*//)(?!(?:.*/)?\\.{1,2}(?:/|$))[^\\u0000-\\u001f\\u007f]*[^/\\u0000-\\u001f\\u007f]$'
+  '^(?!/)(?!.*//)(?!.*\\*\\*)(?!(?:.*/)?\\.{1,2}(?:/|$))[^\\u0000-\\u001f\\u007f]*[^/\\u0000-\\u001f\\u007f]$'
 
 /**
  * Files that a program makes, in its folder: a path, or a pattern of paths as a shell knows it (`*`, `?`, `[…]`). It leads to no other folder, and has no characters that no
- * terminal shows.
+ * terminal shows. Two asterisks, which in other tools are folders of any depth, are refused: a shell takes them as one, so files would be missing unnoticed.
  */
 export const KeepPattern = Type.String({ pattern: keepPattern, minLength: 1, maxLength: 255 })
 

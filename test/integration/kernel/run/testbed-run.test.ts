@@ -185,10 +185,40 @@ describe('a run of the testbed', () => {
       ['', 'n1', 'the path of the file'],
     ] as const)
       await expect(run.file(file, sliver === undefined ? {} : { sliver })).rejects.toThrow(message)
-    for (const wrong of ['/etc/passwd', '../x', 'a/../b', 'a//b', '', 'a/'])
-      await expect(slice.run({ name: 'no', script: 'true', keep: [wrong] })).rejects.toThrow('keep')
+    await expect(run.file('out/a.csv', { sliver: 'n1', to: world.dir })).rejects.toMatchObject({
+      code: 'LAB_ARGUMENT_INVALID',
+      message: `to is ${JSON.stringify(world.dir)}, which is a folder; expected a file, such as ${JSON.stringify(path.join(world.dir, 'a.csv'))}`,
+    })
+    for (const wrong of ['/etc/passwd', '../x', './x', 'a/../b', 'a//b', '', 'a/', '**/*.csv'])
+      await expect(slice.run({ name: 'no', script: 'true', keep: [wrong] })).rejects.toThrow(
+        /^keep is .* not from \/ or \.\/ on, without \.\., \/\/ and \*\*/u,
+      )
+    const many = Array.from({ length: 17 }, (_, nr) => `${nr}.csv`)
+    await expect(slice.run({ name: 'no', script: 'true', keep: many })).rejects.toThrow(
+      /^keep is .*at most 16/u,
+    )
     // The contents are no table of the run.
     expect((await run.sql`show tables`).map(({ name }) => name)).not.toContain('run_file_part')
+  })
+
+  it('says where a program has told why it ended with an exit code', async () => {
+    const slice = await lab.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] })
+    const shown: unknown[] = []
+    Reflect.set(globalThis, Symbol.for('community-lab.display'), {
+      display: ({ 'text/plain': text }: Bundle) => shown.push(text),
+      newDisplay: () => ({ update: () => undefined }),
+    })
+    try {
+      const run = await slice.run('no-curl', { script: 'echo there is no curl; exit 127' })
+      await run.done()
+      const silent = await slice.run('silent', { script: 'exit 1' })
+      await silent.done()
+    } finally {
+      Reflect.deleteProperty(globalThis, Symbol.for('community-lab.display'))
+    }
+    expect(shown).toEqual([
+      "run no-curl: exit code 127 on n1, n2; what the program said: await run.output('n1')",
+    ])
   })
 
   it('says when rows are asked for that it does not declare', async () => {
