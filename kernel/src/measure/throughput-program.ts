@@ -99,7 +99,7 @@ sub measure {
     close($output);
     $result = eval { read_json($json) };
     return fail($event, 'iperf3 did not end in time') if !defined $result;
-    last if !defined $result->{error} || now(0) / 1e9 > $event->{begin} + $gap / 2;
+    last if !defined $result->{error} || server_time() > $event->{begin} + $gap / 2;
     select(undef, undef, undef, 0.25);
   }
   if (defined(my $error = $result->{error})) {
