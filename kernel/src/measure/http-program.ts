@@ -180,7 +180,7 @@ sub listen_here {
 }
 sub serve {
   my ($socket) = @_;
-  my ($fd, $asked, $answer) = (fileno($socket), '', '');
+  my ($fd, $asked, $answer, $left) = (fileno($socket), '', '', 0);
   $connections++;
   my $end = sub {
     delete @{$_}{$fd} for \%ears, \%mouths, \%ends;
@@ -189,12 +189,16 @@ sub serve {
     shutdown($socket, 1);
     close($socket);
   };
-  $ends{$fd} = [now(1) + 30e9, $end];
+  # Nobody waits longer for an answer. A large one may take this long on a slow link.
+  $ends{$fd} = [now(1) + $patience + 1e9, $end];
   my $write = sub {
+    # Many bodies at once have no room in a small sliver, so a part of each is there at a time.
+    my $part = $left < 65536 ? $left : 65536;
+    if (length($answer) < 65536) { $answer .= "\0" x $part; $left -= $part }
     my $written = syswrite($socket, $answer);
     if (defined $written) { substr($answer, 0, $written, '') }
     elsif (!$!{EAGAIN} && !$!{EINTR}) { return $end->() }
-    return $end->() if $answer eq '';
+    return $end->() if $answer eq '' && !$left;
   };
   $ears{$fd} = sub {
     my $bytes = sysread($socket, $asked, 4096, length($asked));
@@ -204,18 +208,22 @@ sub serve {
     delete $ears{$fd};
     my ($what, $id) = $asked =~ m{^GET /$secret/(body|ready|end)(?:/(\S+))? } ? ($1, $2) : ('', undef);
     $has_ended{$id} = 1 if $what eq 'end' && defined $id;
-    my $length = $what eq 'body' ? $body_bytes : 0;
-    $answer = "HTTP/1.1 " . ($what eq '' ? '404 Not Found' : '200 OK') . "\r\nContent-Type: application/octet-stream\r\nContent-Length: $length\r\nConnection: close\r\n\r\n" . "\0" x $length;
+    my $length = $left = $what eq 'body' ? $body_bytes : 0;
+    $answer = "HTTP/1.1 " . ($what eq '' ? '404 Not Found' : '200 OK') . "\r\nContent-Type: application/octet-stream\r\nContent-Length: $length\r\nConnection: close\r\n\r\n";
     $mouths{$fd} = $write;
     $write->();
   };
 }
-# A short request to each of the other slivers, again and again until it is answered or it is too late.
+# A short request to each of the other slivers, again and again until it is answered or it is too late: for each of them, or for all together, as many that are off would delay the series beyond
+# the time for which servers are there.
 sub tell_peers {
-  my ($what, $within) = @_;
+  my ($what, $within, $is_together) = @_;
+  my $end_of_all = now(1) + $within;
   for my $peer (grep { defined $_->{name} } @peers) {
     begin_task(sub {
-      my $end = now(1) + $within;
+      my $end = $is_together ? $end_of_all : now(1) + $within;
+      # This process is for one peer, and asks it again.
+      $patience = 2e9 if $patience > 2e9;
       until (now(1) >= $end) {
         my $is_done = eval { fetch_by_socket({%$peer, target => "/$secret/$what"}, now(1)); 1 };
         last if $is_done;
@@ -232,7 +240,7 @@ listen_here() if $is_target;
 my $is_fine = 1;
 if (@peers) {
   # Other slivers may start later.
-  tell_peers('ready', 15e9);
+  tell_peers('ready', 15e9, 1);
   # A second more than a fetch takes is for the resolver, which cannot be told when to give up.
   $is_fine = run_series(every => $every, count => $count, patience => $patience + 1e9, peers => \@peers, table => 'http', share => $rank / (@sources || 1), task => \&fetch);
   tell_peers("end/$own", 3e9) if !$stop;
