@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { LabError, runOfLine } from '@community-lab/contract'
+import { LabError, maxLineBytes, runOfLine } from '@community-lab/contract'
 import { indexEntryBytes } from '../domain/catcher-index.ts'
 import { lostPower, textOf, type LineContext } from '../domain/line-samples.ts'
 import type { Rate } from '../domain/rate.ts'
@@ -114,7 +114,12 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     const last = entries.at(-1)
     if (last === undefined) {
       if (following === undefined) return null
-      position = { ...position, segment: following, indexBytes: 0, end: following }
+      const lost = wasCut ? following - position.end : 0
+      const refusals = addLostBytes(position.refusals ?? [], lost, nowUs())
+      const begun = lost > 0 ? breakLine(Buffer.from(position.rest, 'base64')) : null
+      const place = { segment: following, indexBytes: 0, end: following }
+      position = { ...position, ...place, refusals: [...refusals] }
+      if (begun !== null) position = moveTo(position, place, begun)
       isSaved = false
       hasRead = true
       return 'more'
@@ -134,11 +139,14 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
       indexBytes: position.indexBytes + (isIndexed ? entriesRead * indexEntryBytes : 0),
       end: position.end + bytesRead,
     }
-    const lost = wasCut ? last.end - position.end - bytes.length : 0
+    // Of all that the index tells of, when that is read to its end.
+    const isRead = place.end === last.end
+    const lost = wasCut && isRead ? last.end - position.end - bytes.length : 0
     const rejected = tellRefusals(addLostBytes(refusals, lost, last.timeUs), {
       ...{ source, nowUs: last.timeUs },
     })
-    const next = { ...moveTo(position, place, rest), refusals: [...rejected.left] }
+    const begun = lost > 0 ? breakLine(rest) : rest
+    const next = { ...moveTo(position, place, begun), refusals: [...rejected.left] }
     const taken = take(
       rejected.samples.length === 0 ? samples : [...samples, ...rejected.samples],
       allowance === null ? next : { ...next, allowance },
@@ -205,9 +213,9 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
   /** Report a line that was never completed. */
   function refuseRest(): void {
     const rest = Buffer.from(position.rest, 'base64')
-    if (rest.length === 0) return
+    const line = wasCut ? textOf(rest).replace(/\0$/u, '') : textOf(rest)
+    if (line === '') return
     const now = nowUs()
-    const line = textOf(rest)
     const refused = {
       reason: wasCut ? lostPower : 'the line has no end',
       run: runOfLine(line),
@@ -267,7 +275,15 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
   }
 }
 
-/** Add that the index tells of bytes that are not there. Nobody knows how many lines they were. */
+/**
+ * Break off a line, because the bytes after it are not there. What comes next may begin within another line, and must not be read as the end of this one, nor as a line: with a zero
+ * in it, it becomes no sample ({@link lostPower}).
+ */
+function breakLine(rest: Uint8Array): Uint8Array {
+  return Buffer.concat([rest.subarray(0, maxLineBytes - 1), Buffer.from([0])])
+}
+
+/** Add that bytes are not there that had been caught. Nobody knows how many lines they were. */
 function addLostBytes(
   refusals: readonly Refusal[],
   bytes: number,

@@ -80,6 +80,44 @@ it('makes no sample of what a power cut has left of a line, and tells of what it
   await spool.close()
 })
 
+it.each([
+  { what: 'nothing tells of', index: '' },
+  { what: 'the index tells of', index: entry(14, 1) + entry(100, 2) },
+])(
+  'joins no line with what comes after bytes that a power cut has taken, and $what',
+  async ({ index }) => {
+    await using folder = await createFolder()
+    const spool = await openSpool(join(folder.path, 'spool'))
+    const dir = folder.path
+    // The end of the first segment was not on the disk; the second one, which begins within a line, was.
+    const data = 'count value=1\ncount value=2'
+    await writeFile(join(dir, '0000000000000000.data'), data)
+    await writeFile(join(dir, '0000000000000000.index'), index)
+    await writeFile(join(dir, '0000000000000100.data'), '3\ncount value=4\n')
+    await writeFile(join(dir, '0000000000000100.index'), entry(116, 3))
+    const place = { spool, dir, markKey: 'catcher 1', source: '1@1', wasCut: true }
+    await createStreamReader(place).drainLast()
+    await spool.sync()
+    const rows = readAll(spool)
+    const samples = rows.filter(({ name }) => name === 'count')
+    expect(samples.map(({ fields }) => fields['value'])).toEqual([1, 4])
+    const rejected = rows.filter(({ name }) => name === 'rejected').map(({ fields }) => fields)
+    expect(rejected).toEqual([
+      {
+        reason: expect.stringContaining(`${100 - data.length} bytes`) as string,
+        lines: 1,
+        line: '',
+      },
+      {
+        reason: expect.stringContaining('lost its power') as string,
+        lines: 1,
+        line: expect.stringContaining('count value=2') as string,
+      },
+    ])
+    await spool.close()
+  },
+)
+
 it('has told of every line that was refused or lost when it tells that a run has ended', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
