@@ -6,7 +6,7 @@ use Exporter 'import';
 use Fcntl;
 use Catcher::Files qw(monotonic_us now_us);
 use Catcher::Settings qw($chunk_bytes $entry_bytes $max_bytes $max_line);
-our @EXPORT_OK = qw(open_newest open_segment measure_room add_to_index write_owed open_line_bytes);
+our @EXPORT_OK = qw(segment_starts open_newest open_segment measure_room add_to_index write_owed open_line_bytes);
 
 sub segment_starts {
   my ($stream) = @_;

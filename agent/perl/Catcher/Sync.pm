@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use IO::Handle;
+use Catcher::Segments qw(segment_starts);
 our @EXPORT_OK = qw(sync_moved);
 
 # The process that syncs.
@@ -28,15 +29,21 @@ sub sync_moved {
     exit 0;
   }
   $child = $pid;
-  $_->{synced_end} = $_->{end} for @moved;
+  @$_{'synced_end', 'synced_start'} = @$_{'end', 'start'} for @moved;
   return 0;
 }
 
-# The data goes first, because entries of the index tell of them; then the names of both.
+# Sync the segments that may have got bytes since the last time: that which was open then, and all later ones. The data goes first, because entries of the index tell of
+# them; then the names of both. One that the agent has read meanwhile is gone.
 sub sync_files {
   my ($stream) = @_;
-  $stream->{data}->sync;
-  $stream->{index}->sync;
+  for my $start (segment_starts($stream)) {
+    next if $start < ($stream->{synced_start} // 0);
+    for my $kind ('data', 'index') {
+      open(my $file, '<', "$stream->{dir}/$start.$kind") or next;
+      $file->sync;
+    }
+  }
   open(my $folder, '<', $stream->{dir}) or return;
   $folder->sync;
 }
