@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, rm } from 'node:fs/promises'
+import { cp, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { describe, expect, it } from 'vitest'
+import { runCommand } from '../../../../agent/src/sliver/host/command.ts'
 import { cutsOf, writeImage } from '../../../support/power/disk.ts'
 import { compact, day, hourMs, minutes, readRtt, sealedFiles } from './sealed-world.ts'
 import { fromNode, makeFolder, openStore } from './world.ts'
@@ -113,4 +114,45 @@ describe('a server whose power is cut while it seals and merges', () => {
     }
     expect(commits).toBeGreaterThan(1)
   })
+})
+
+describe('a disk that is full while a server seals', () => {
+  it.runIf(process.getuid?.() === 0)(
+    'costs no row: what failed is told, and done when there is room, and then nothing is told',
+    async () => {
+      await using folder = await makeFolder()
+      const dir = join(folder.dir, 'disk')
+      await mkdir(dir)
+      await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=32m', 'seal-test', dir])
+      try {
+        await using store = await openStore(dir, { minFreeMiB: 0 })
+        await store.append(fromNode(minutes(1, { at: day, count: 150 })))
+        const before = await readRtt(store)
+        const filler = join(dir, 'filler')
+        const file = await open(filler, 'w')
+        const block = Buffer.alloc(4096)
+        await expect(
+          (async () => {
+            for (;;) await file.writeFile(block)
+          })(),
+        ).rejects.toMatchObject({ code: 'ENOSPC' })
+        await file.close()
+        const late = day + 2 * hourMs + 11 * 60_000
+        await store.compact(late)
+        const { sealed, failures } = await store.compact(late)
+        expect({ sealed, failures }).toEqual({
+          sealed: 0,
+          failures: [expect.stringMatching(/^slice-1\/rtt: .*No space left/u)],
+        })
+        expect(await readRtt(store)).toEqual(before)
+        expect(await sealedFiles(dir)).toEqual([])
+        await rm(filler)
+        expect(await compact(store, late)).toMatchObject({ sealed: 2, rows: 120 })
+        expect(await readRtt(store)).toEqual(before)
+        expect(store.health()).toEqual({ ok: true })
+      } finally {
+        await runCommand(['umount', '-l', dir])
+      }
+    },
+  )
 })
