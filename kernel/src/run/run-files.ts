@@ -107,9 +107,8 @@ export function chooseFile(
 ): NumberedFile {
   const there = files.filter(({ sliver }) => on === null || sliver === on)
   const found = there.filter((file) => file.path === wanted)
-  const [first, other] = found.some(({ problem }) => problem === null)
-    ? found.filter(({ problem }) => problem === null)
-    : found
+  const having = found.filter(({ problem }) => problem === null)
+  const [first, other] = having.length > 0 ? having : found
   const kept = [...new Set(there.filter((one) => one.problem === null).map((one) => one.path))]
   if (first === undefined || first.problem !== null) {
     const node = first?.node ?? null
@@ -120,7 +119,7 @@ export function chooseFile(
   throw new LabError('LAB_ARGUMENT_INVALID', {
     argument: 'the option sliver',
     found: 'undefined',
-    expected: `one of those that have ${wanted}: ${found.map(({ node }) => node).join(', ')}`,
+    expected: `one of those that have ${wanted}: ${having.map(({ node }) => node).join(', ')}`,
   })
 }
 

@@ -332,6 +332,7 @@ export class Run<Tables extends object = object> {
 
 /** Where a file is read, and how long to wait for it. */
 export interface FileOptions extends WaitOptions {
+  /** The sliver whose file it is, or its node; default: the only one that has such a file. */
   readonly sliver?: SliverOrNode
 }
 

@@ -129,7 +129,7 @@ export const RunCreate = Type.Object(
   {
     name: RunName,
     programs: Type.Array(PlacedProgram, { minItems: 1, maxItems: maxRunPrograms }),
-    /** When it starts on all slivers, by the clocks of their nodes; null: as soon as each node knows of it. */
+    /** When it starts on all slivers, by the server's clock; null: as soon as each node knows of it. */
     start_at: Type.Optional(nullable(InputTime)),
     /** It is ended after this time, in milliseconds from its start on each sliver; null: not by time. */
     limit_ms: Type.Optional(nullable(Type.Integer({ minimum: 1000, maximum: maxRunMs }))),
