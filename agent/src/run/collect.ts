@@ -5,7 +5,7 @@ import { mkdir, open, readFile, rm, writeFile, type FileHandle } from 'node:fs/p
 import { join } from 'node:path'
 import process from 'node:process'
 import { maxKeptBytes, maxKeptFiles, messageOf } from '@community-lab/contract'
-import { startedProcess } from '@community-lab/contract/host'
+import { startedProcess, syncFolder } from '@community-lab/contract/host'
 import { isFull, isProcessGone } from '../errno.ts'
 import { removeRunCgroup } from '../sliver/host/cgroups.ts'
 import { systemPath } from '../sliver/host/command.ts'
@@ -57,6 +57,8 @@ export async function collectFiles(collection: Collection): Promise<Files> {
   } finally {
     await contents.close()
   }
+  // The names too: a list of contents that a power cut took could never be sent.
+  await syncFolder(dir)
   return contents.files
 }
 
