@@ -7,13 +7,12 @@ import {
   runFileMeasurement,
   runFilePartMeasurement,
 } from '@community-lab/contract'
-import { localPath } from '@community-lab/contract/files'
+import { joinParts, localPath } from '@community-lab/contract/files'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import { anySignal, timeoutSignal } from '../wait/signal.ts'
 import { readPresentRows } from './row-stream.ts'
 import type { RunFile } from './run-file.ts'
-import { joinOutput } from './run-output.ts'
 import type { RunState } from './run-state.ts'
 import type { Row } from './value.ts'
 
@@ -137,7 +136,7 @@ export async function readContent(
   const asked = { scope, name: runFilePartMeasurement, run: own, signal }
   const found: Row[] = []
   for await (const { rows } of readPresentRows(session, asked)) found.push(...rows)
-  const content = joinOutput(found.filter((row) => row['sliver'] === file.sliver))
+  const content = joinParts(found.filter((row) => row['sliver'] === file.sliver))
   const digest = createHash('sha256').update(content).digest('hex')
   if (digest === file.sha256) return content
   const reason = `the server has ${content.length} of its ${file.bytes ?? 0} bytes: it has removed the others, or its node could not send them because the slice keeps no more`

@@ -1,4 +1,5 @@
 import { runOutputMeasurement } from '@community-lab/contract'
+import { joinParts } from '@community-lab/contract/files'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import { anySignal, timeoutSignal } from '../wait/signal.ts'
@@ -102,7 +103,7 @@ class OutputRows {
 
   /** Return the output of a sliver up to the first gap. */
   of(sliver: string): Buffer {
-    return joinOutput(this.#rows.get(sliver) ?? [])
+    return joinParts(this.#rows.get(sliver) ?? [])
   }
 }
 
@@ -128,24 +129,4 @@ async function waitForOutput(
   } finally {
     stop.abort()
   }
-}
-
-/** Join rows of output, or of a file, in the order of their positions, up to the first gap. */
-export function joinOutput(rows: readonly Row[]): Buffer {
-  const parts = rows
-    .map((row) => ({ at: Number(row['at_byte']), bytes: bytesOf(row) }))
-    .sort((one, other) => one.at - other.at)
-  const joined: Buffer[] = []
-  let length = 0
-  for (const { at, bytes } of parts) {
-    if (at !== length) continue
-    joined.push(bytes)
-    length += bytes.length
-  }
-  return Buffer.concat(joined)
-}
-
-function bytesOf({ text, base64 }: Row): Buffer {
-  if (typeof text === 'string') return Buffer.from(text, 'utf8')
-  return Buffer.from(typeof base64 === 'string' ? base64 : '', 'base64')
 }

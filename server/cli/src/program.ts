@@ -14,6 +14,7 @@ import { addNode } from './command/node.ts'
 import { leaf, nodeCount, parameter, port, usualPort } from './command/option.ts'
 import { addRequest } from './command/request.ts'
 import { run, type RunOptions } from './command/run.ts'
+import { addRuns } from './command/runs.ts'
 import { addServer } from './command/server.ts'
 import { addSlice } from './command/slice.ts'
 import { start, type StartOptions } from './command/start.ts'
@@ -54,6 +55,7 @@ export function createProgram(
   addVct(program, context)
   addNode(program, context)
   addSlice(program, context)
+  addRuns(program, context)
   addTemplate(program, context)
   addHost(program, context)
   addIsland(program, context)

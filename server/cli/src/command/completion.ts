@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { routes, Token } from '@community-lab/contract'
+import { routes, Run, Token } from '@community-lab/contract'
 import { Argument, type Command } from 'commander'
 import Type from 'typebox'
 import type { Context } from '../context.ts'
@@ -12,6 +12,7 @@ import type { Client } from '../http/client.ts'
 import { printJson } from '../output/print.ts'
 import { requireFile } from '../set-up.ts'
 import { readObjects } from './lists.ts'
+import { describeRunState } from './runs-view.ts'
 
 const help = `
 A shell reads the script at its start. It completes commands, options, and names that the server knows, for the credentials that commands would use.
@@ -54,6 +55,10 @@ async function findNames(client: Client, kind: NamedKind): Promise<readonly Prop
   if (kind === 'token') {
     const tokens = await client.ask(Type.Array(Token), routes.tokens)
     return tokens.map(({ name, kind: description }) => ({ word: name, description }))
+  }
+  if (kind === 'runs') {
+    const runs = await client.list(Run, routes.runs)
+    return runs.map((run) => ({ word: run.name, description: describeRunState(run) }))
   }
   if (kind === 'request') {
     const { request } = await readObjects(client, ['request'])

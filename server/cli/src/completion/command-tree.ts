@@ -30,7 +30,7 @@ export interface ValueNode {
 
 /** The kinds of objects whose names are completed. A request has its id for a name. */
 export const namedKinds = [
-  ...(['group', 'host', 'island', 'node', 'request', 'server', 'slice'] as const),
+  ...(['group', 'host', 'island', 'node', 'request', 'runs', 'server', 'slice'] as const),
   ...(['template', 'token', 'user'] as const),
 ] as const
 export type NamedKind = (typeof namedKinds)[number]
