@@ -55,7 +55,9 @@ export function stateMetric(
 
 function metricsOf(point: Point, rows: readonly LatestRow[]): Metric[] {
   const texts = labelsOf(point)
-  const labelled = rows.map((row) => ({ row, labels: labelsOfRow(row, texts) }))
+  const all = rows.map((row) => ({ row, labels: labelsOfRow(row, texts) }))
+  // Labels that were cut may be the same. Prometheus takes no series twice.
+  const labelled = [...new Map(all.map((one) => [JSON.stringify(one.labels), one])).values()]
   return prometheusNames(point).flatMap(({ field, name, type, help }): Metric[] => {
     const series = labelled.flatMap(({ row, labels }): Series[] => {
       const value = toNumber(row.fields[field])

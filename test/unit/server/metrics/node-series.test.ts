@@ -55,3 +55,10 @@ it('writes what a label cannot contain as the text format has it', () => {
     '# HELP m one\\ntwo \\\\\n# TYPE m gauge\nm{interface="a\\"b\\\\c\\nd"} -Inf\n',
   )
 })
+
+it('has no series twice, also when labels were cut to the same text', () => {
+  const long = 'x'.repeat(200)
+  const rows = [ofInterface(1, `${long}a`, 5), ofInterface(1, `${long}b`, 6)]
+  const [metric] = toMetrics([{ name: 'node_network', rows }])
+  expect(metric?.series).toHaveLength(1)
+})
