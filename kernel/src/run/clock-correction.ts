@@ -7,16 +7,16 @@ import {
   routes,
   type Measurement,
 } from '@community-lab/contract'
+import { clockColumns, correctTimes, createClockTables } from '@community-lab/contract/samples'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Session } from '../session.ts'
-import { clockColumns, correctTimes, createClockTables } from './clock-sql.ts'
 import { makeScratch } from './scratch.ts'
 import { quoteIdentifier, quoteText } from './sql-quote.ts'
 
 /** What of the clocks is fetched around the samples, in milliseconds. An agent that runs tells of its clock each minute. */
 const marginMs = 3_600_000
 
-/** Corrects the times of tables of samples by what the nodes tell of their clocks. See `clock-sql.ts` for the columns. */
+/** Corrects the times of tables of samples by what the nodes tell of their clocks. See `clockColumns`. */
 export class ClockCorrection {
   readonly #session: Session
   readonly #connection: DuckDBConnection
@@ -87,7 +87,8 @@ export class ClockCorrection {
     const isFetched = clock.rows !== this.#rows || fromMs < this.#fromMs
     if (isFetched) await this.#fetch(clock, { fromMs, signal })
     for (const table of prepared)
-      if (isFetched || news.includes(table)) await this.#connection.run(correctTimes(table))
+      if (isFetched || news.includes(table))
+        await this.#connection.run(correctTimes(quoteIdentifier(table)))
   }
 
   async #firstTime(tables: readonly string[]): Promise<number> {

@@ -1,5 +1,5 @@
 import type { Run as RunObject } from '@community-lab/contract'
-import { clockTable } from './clock-sql.ts'
+import { clockTable } from '@community-lab/contract/samples'
 import { quoteIdentifier, quoteText } from './sql-quote.ts'
 
 /** A run on a sliver, as far as its rows depend on it. */

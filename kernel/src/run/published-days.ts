@@ -21,6 +21,8 @@ import { mapBounded } from '../wait/concurrency.ts'
 export interface PublishedDays {
   /** Up to here the published tables are complete: rows from here on are in the store; null: nothing is published. */
   readonly until: Date | null
+  /** The clock of a node was off by so much at most, in milliseconds: rows of the store may be after `until` where the node's clock was before it by so much. */
+  readonly marginMs: number
   /** The files of each table. */
   readonly files: ReadonlyMap<string, readonly string[]>
   /** The tables as the manifests describe them, the latest of each. */
@@ -68,7 +70,9 @@ export async function fetchPublishedDays(
   }
   await prune(folder, new Set([...files.values()].flat()))
   const last = days.at(-1)
-  return { until: last === undefined ? null : new Date(beginOf(last) + dayMs), files, tables }
+  const until = last === undefined ? null : new Date(beginOf(last) + dayMs)
+  const marginMs = (manifests.at(-1)?.clock_margin_s ?? 0) * 1000
+  return { until, marginMs, files, tables }
 }
 
 /** Choose the days of a period: from its first one on, as long as none is missing. What comes after a missing day is read from the store. */

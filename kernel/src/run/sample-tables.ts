@@ -8,12 +8,12 @@ import {
   routes,
   runFilePartMeasurement,
 } from '@community-lab/contract'
+import { clockSeconds } from '@community-lab/contract/samples'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import Type from 'typebox'
 import type { Session } from '../session.ts'
 import { mapBounded } from '../wait/concurrency.ts'
 import { ClockCorrection } from './clock-correction.ts'
-import { clockSeconds } from './clock-sql.ts'
 import { removeForeign } from './own-rows.ts'
 import type { PublishedDays } from './published-days.ts'
 import { writeRecorded } from './recorded-tables.ts'
@@ -150,9 +150,10 @@ export class SampleTables {
   async #loadPublished(): Promise<void> {
     for (const [name, table] of this.#published?.tables ?? []) {
       if (this.#tables.has(name)) continue
-      const columns = await this.#columnsOf(this.#sources(name, null))
+      const source = await this.#sources(name, null)
+      const columns = await this.#columnsOf(source)
       await this.#connection.run(
-        `create or replace table ${quoteIdentifier(name)} as select ${select(columns, {})} from ${this.#sources(name, null)} where ${this.#within()}`,
+        `create or replace table ${quoteIdentifier(name)} as select ${select(columns, {})} from ${source} where ${this.#within()}`,
       )
       const [rows = 0] = await this.#numbers(`select count(*) from ${quoteIdentifier(name)}`)
       const { scope } = this.#selection
@@ -182,7 +183,7 @@ export class SampleTables {
       const { name } = table
       const isPublished = this.#published?.files.has(name) === true
       const before = isPublished
-        ? `from ${this.#sources(name, null)} where ${this.#within()}`
+        ? `from ${await this.#sources(name, null)} where ${this.#within()}`
         : null
       await writeRecorded(this.#connection, table, before)
       const [rows = 0] = await this.#numbers(`select count(*) from ${quoteIdentifier(name)}`)
@@ -196,13 +197,17 @@ export class SampleTables {
     this.#recorded = { names: tables.map(({ name }) => name), until }
   }
 
-  /** The rows of the published files of a measurement, and of a file of the store, in SQL. */
-  #sources(name: string, stored: string | null): string {
-    const files = [
-      ...(this.#published?.files.get(name) ?? []),
-      ...(stored === null ? [] : [stored]),
-    ]
-    return `read_parquet([${files.map(quoteText).join(', ')}], union_by_name = true)`
+  /** The rows of the published files of a measurement, and of a file of the store, in SQL, each once. */
+  async #sources(name: string, stored: string | null): Promise<string> {
+    const files = this.#published?.files.get(name) ?? []
+    const published = `read_parquet([${files.map(quoteText).join(', ')}], union_by_name = true)`
+    if (stored === null) return published
+    // Published days are by the server's clock, and what the store has by those of the nodes, so both may have a row.
+    const hasNode = (await this.#columnsOf(published)).some((column) => column.name === 'time_node')
+    const told = hasNode ? 'coalesce(old.time_node, old.time)' : 'old.time'
+    const added = `select late.* from read_parquet(${quoteText(stored)}) late anti join ${published} old
+      on late.node_id = old.node_id and late.seq = old.seq and late.time = ${told}`
+    return `(from ${published} union all by name ${added})`
   }
 
   /** The condition for rows of the period. Files of whole days have others, too. */
@@ -288,7 +293,7 @@ export class SampleTables {
     await this.#fetch(measurement, { ...to, after: 0 })
     const isPublished = this.#published?.files.has(measurement.name) === true
     const source = isPublished
-      ? this.#sources(measurement.name, to.file)
+      ? await this.#sources(measurement.name, to.file)
       : `read_parquet(${quoteText(to.file)})`
     const columns = await this.#columnsOf(source)
     const rows = isPublished ? `${source} where ${this.#within()}` : source
@@ -319,9 +324,11 @@ export class SampleTables {
   /** From when on the rows of a measurement are read from the store: what is published before is in files. */
   #storeFrom(name: string): Date | undefined {
     const { from } = this.#selection
-    const until = this.#published?.files.has(name) === true ? this.#published.until : null
-    if (until === null) return from
-    return from === undefined || from < until ? until : from
+    const published = this.#published
+    if (published === null || published.until === null || !published.files.has(name)) return from
+    const marginMs = name === clockMeasurement ? 0 : published.marginMs
+    const begin = new Date(published.until.getTime() - marginMs)
+    return from === undefined || from < begin ? begin : from
   }
 
   /** Return the names of existing tables and views. */

@@ -1,4 +1,5 @@
 /** What a program needs that only reads and writes samples. It loads no schemas, which take ten times as long to load. */
+export * from './clock-sql.ts'
 export * from './declared-measurement.ts'
 export * from './error/message-of.ts'
 export * from './exact-number.ts'

@@ -4,23 +4,56 @@ import { open, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { HealthTable } from '@community-lab/contract'
-import { maybeUnitOf } from '@community-lab/contract/samples'
+import {
+  clockMeasurement,
+  correctedTime,
+  maybeUnitOf,
+  offsetsOf,
+} from '@community-lab/contract/samples'
 import {
   DuckDBInstance,
   DuckDBTimestampTZValue,
   type DuckDBAppender,
   type DuckDBConnection,
 } from '@duckdb/node-api'
+import type { Period } from '../domain/history.ts'
 import { quoteIdentifier, quoteText } from '../telemetry/domain/name.ts'
+import { readClocks } from './clocks.ts'
 import { tableHelp } from './domain/manifest.ts'
 import type { Recorded } from './recorded.ts'
 
 /** Writes the tables of a day, sorted, each under a name that contains its checksum. */
 export interface DayWriter extends AsyncDisposable {
-  /** Write the rows of a Parquet file. The file in `dir` appears as a whole. `published` is the path of a file with earlier rows, which are written too, each once. */
-  sorted(name: string, file: string, published: string | null): Promise<HealthTable>
+  /** Read what is known of clocks from a Parquet file; null: nothing. Returns by how many seconds they were off at most. It is needed before samples. */
+  useClocks(file: string | null): Promise<number>
+  /** Write the samples of the day, with corrected times. The file in `dir` appears as a whole. What was published of the day stays as it is. */
+  sorted(name: string, samples: DaySamples): Promise<WrittenSamples>
   /** Write what the server has recorded. */
   recorded(table: Recorded): Promise<HealthTable>
+}
+
+/** What may be samples of a day. */
+export interface DaySamples {
+  readonly period: Period
+  /** A Parquet file of the samples that landed after those that were looked at before. They may be of the day. */
+  readonly file: string
+  /** What is published of the day; null: nothing. */
+  readonly published: PublishedFile | null
+  /** What is published of the days before and after. */
+  readonly earlier: PublishedFile | null
+  readonly later: PublishedFile | null
+}
+
+/** A published table, and the path of its file. */
+export interface PublishedFile {
+  readonly path: string
+  readonly table: HealthTable
+}
+
+/** A table that was written; `added` are its rows that were not published. Where there is none, it is the published one. */
+export interface WrittenSamples {
+  readonly table: HealthTable
+  readonly added: number
 }
 
 /** The most memory of DuckDB; it spills what does not fit. It works once a day. */
@@ -40,22 +73,36 @@ export async function openDayWriter(dir: string): Promise<DayWriter> {
   const connection = await instance.connect()
   await connection.run(`set global TimeZone = 'UTC'`)
 
-  async function write(name: string, from: string, order: string): Promise<HealthTable> {
+  async function columnsOf(from: string) {
     const described = await connection.runAndReadAll(`describe from ${from}`)
-    const columns = described
+    return described
       .getRowsJS()
       .flatMap(([column, type]) =>
         typeof column === 'string' && typeof type === 'string' ? [{ name: column, type }] : [],
       )
-    const hasLanded = columns.some((column) => column.name === 'landed')
+  }
+
+  /** The rows of a published file, in SQL. Those of format 1 have the time of the node alone. */
+  async function rowsOf(published: PublishedFile): Promise<string> {
+    const rows = fileOf(published)
+    if ((await columnsOf(rows)).some(({ name }) => name === 'time_node')) return rows
+    return `(select *, null::double as time_error_s, time as time_node from ${rows})`
+  }
+
+  async function write(
+    name: string,
+    from: string,
+    { order, landed }: { readonly order: string; readonly landed: number },
+  ): Promise<HealthTable> {
+    const columns = await columnsOf(from)
     const draft = join(dir, `.${name}.draft`)
     try {
       await connection.run(
         `copy (from ${from} order by ${order}) to ${quoteText(draft)} (format parquet, compression zstd, row_group_size ${rowGroupRows})`,
       )
-      const [rows = 0, landed = 0] = await numbers(
+      const [rows = 0] = await numbers(
         connection,
-        `select count(*), ${hasLanded ? 'coalesce(max(landed), 0)' : '0'} from read_parquet(${quoteText(draft)})`,
+        `select count(*) from read_parquet(${quoteText(draft)})`,
       )
       const sha256 = await checksum(draft)
       const file = `${name}-${sha256.slice(0, 16)}.parquet`
@@ -80,12 +127,38 @@ export async function openDayWriter(dir: string): Promise<DayWriter> {
   }
 
   return {
-    sorted(name, file, published) {
-      const rows = `read_parquet(${quoteText(file)})`
-      if (published === null) return write(name, rows, 'node, time, seq')
-      const before = `read_parquet(${quoteText(published)})`
-      const added = `select late.* from ${rows} as late anti join ${before} as old using (node, time, seq)`
-      return write(name, `(select * from ${before} union all by name ${added})`, 'node, time, seq')
+    useClocks: (file) => readClocks(connection, file),
+    async sorted(name, { period, file, published, earlier, later }) {
+      const files = [published, earlier, later].filter((each) => each !== null)
+      const keys = await Promise.all(
+        files.map(async (each) => `select node, time_node, seq from ${await rowsOf(each)}`),
+      )
+      const known =
+        keys.length === 0
+          ? ''
+          : `anti join (${keys.join(' union all ')}) using (node, time_node, seq)`
+      await connection.run(
+        `create or replace table late as select * from (select *, time as time_node from read_parquet(${quoteText(file)})) ${known}`,
+      )
+      const [seen = 0] = await numbers(
+        connection,
+        `select coalesce(max(landed), 0) from read_parquet(${quoteText(file)})`,
+      )
+      const added = name === clockMeasurement ? clockRows : correctedRows(period, earlier)
+      await connection.run(`create or replace table added as ${added}`)
+      await connection.run('drop table late')
+      const [count = 0] = await numbers(connection, 'select count(*) from added')
+      const landed = Math.max(seen, published?.table.landed ?? 0)
+      if (published !== null && count === 0)
+        return { table: { ...published.table, landed }, added: 0 }
+      const before = name === clockMeasurement ? fileOf : rowsOf
+      const rows =
+        published === null
+          ? 'added'
+          : `(from ${await before(published)} union all by name from added)`
+      const table = await write(name, rows, { order: 'node, time, seq', landed })
+      await connection.run('drop table added')
+      return { table, added: count }
     },
     async recorded({ name, columns, rows }) {
       const definitions = columns.map(([column, type]) => `${quoteIdentifier(column)} ${type}`)
@@ -98,11 +171,8 @@ export async function openDayWriter(dir: string): Promise<DayWriter> {
         appender.endRow()
       }
       appender.closeSync()
-      const table = await write(
-        name,
-        quoteIdentifier(name),
-        columns.map((_, at) => at + 1).join(', '),
-      )
+      const order = columns.map((_, at) => at + 1).join(', ')
+      const table = await write(name, quoteIdentifier(name), { order, landed: 0 })
       await connection.run(`drop table ${quoteIdentifier(name)}`)
       return table
     },
@@ -112,6 +182,24 @@ export async function openDayWriter(dir: string): Promise<DayWriter> {
       await rm(join(dir, '.spill'), { recursive: true, force: true })
     },
   }
+}
+
+function fileOf({ path }: PublishedFile): string {
+  return `read_parquet(${quoteText(path)})`
+}
+
+/** The rows that tell of the clocks have the time of the node. */
+const clockRows = 'select * exclude (time_node) from late'
+
+/** The new rows of a day by the server's clock. Those that the day before has looked at and left to this one are of this one, also where more is known of their clock now. */
+function correctedRows({ fromMs, toMs }: Period, earlier: PublishedFile | null): string {
+  const { time, error } = correctedTime('late')
+  const at = (ms: number) => `make_timestamptz(${ms * 1000})`
+  const corrected = `coalesce(${time}, late.time_node)`
+  return `
+    select late.* replace (${corrected} as time), ${error} as time_error_s
+    from late join (${offsetsOf('select rowid as id, node_id, time_node from late')}) known on late.rowid = known.id
+    where (${corrected} >= ${at(fromMs)} or late.landed <= ${earlier?.table.landed ?? 0}) and ${corrected} < ${at(toMs)}`
 }
 
 function append(appender: DuckDBAppender, value: string | number | Date | null): void {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  clockMeasurement,
   HealthManifest,
   isReadable,
   nodeMeasurements,
@@ -13,8 +14,9 @@ import { dayMs } from '../domain/day.ts'
 import type { Period } from '../domain/history.ts'
 import { nodeScope } from '../telemetry/domain/name.ts'
 import type { TelemetryStore } from '../telemetry/store.ts'
-import type { DayWriter } from './day-writer.ts'
-import { beginOf, dueDays, formatVersion, listed, makeManifest } from './domain/manifest.ts'
+import { clockReachMs, maxMarginS } from './domain/clock-reach.ts'
+import type { DayWriter, PublishedFile } from './day-writer.ts'
+import { beginOf, dayOf, dueDays, formatVersion, listed, makeManifest } from './domain/manifest.ts'
 import type { Recorded } from './recorded.ts'
 
 /** Options of {@link openHealthDataset}. */
@@ -63,6 +65,8 @@ export async function openHealthDataset(options: HealthDatasetOptions): Promise<
   await rm(drafts, { recursive: true, force: true })
   await mkdir(drafts, { recursive: true, mode: 0o700 })
   const published = new Map<string, HealthManifest>()
+  /** Up to which number samples were looked at that turned out to be of other days, by day and table. */
+  const seen = new Map<string, number>()
   for (const day of (await readdir(dir)).filter((name) => beginOf(name) !== null).sort()) {
     const manifest = await readManifest(join(dir, day))
     if (manifest?.day === day) published.set(day, manifest)
@@ -88,44 +92,73 @@ export async function openHealthDataset(options: HealthDatasetOptions): Promise<
     }
   }
 
-  /** Tell of which measurements samples of a published day have come since; null: of none. */
-  async function findLate(
-    { tables, day }: HealthManifest,
-    signal: AbortSignal,
-  ): Promise<string | null> {
-    const late: string[] = []
-    const { fromMs, toMs } = periodOf(day)
-    for (const name of Object.keys(nodeMeasurements)) {
-      signal.throwIfAborted()
-      const after = tables.find((table) => table.name === name)?.landed ?? 0
-      const period = { fromUs: fromMs * 1000, toUs: toMs * 1000 }
-      const rows = await store.count({ scope: nodeScope, name, after, ...period })
-      if (rows > 0) late.push(`${name} ${rows}`)
-    }
-    return late.length === 0 ? null : `rows that came later: ${late.join(', ')}`
+  /** Return what is published of a measurement and day; null: nothing. */
+  function publishedFile(day: string, name: string): PublishedFile | null {
+    const table = published.get(day)?.tables.find((each) => each.name === name)
+    return table === undefined ? null : { path: join(dir, day, table.file), table }
   }
 
-  async function publishDay(day: string, reason: string | null, { writer, signal }: Work) {
+  /** Return up to which number the samples of a day were looked at. */
+  function seenUpTo(day: string, name: string): number {
+    const landed = publishedFile(day, name)?.table.landed ?? 0
+    return Math.max(landed, seen.get(`${day} ${name}`) ?? 0)
+  }
+
+  /** Tell whether samples that may be of a published day have come since. */
+  async function hasNews({ day, ...manifest }: HealthManifest, signal: AbortSignal) {
+    for (const name of Object.keys(nodeMeasurements)) {
+      signal.throwIfAborted()
+      const { fromMs, toMs } = reachOf(day, name, manifest.clock_margin_s ?? 0)
+      const period = { fromUs: fromMs * 1000, toUs: toMs * 1000 }
+      const asked = { scope: nodeScope, name, after: seenUpTo(day, name) }
+      if ((await store.count({ ...asked, ...period })) > 0) return true
+    }
+    return false
+  }
+
+  /** Publish a day, or anew if samples have come that are of it. */
+  async function publishDay(day: string, { writer, signal }: Work) {
     const period = periodOf(day)
+    const [dayBefore, dayAfter] = [dayOf(period.fromMs - dayMs), dayOf(period.toMs)]
+    const clocks = { name: clockMeasurement, after: 0 }
+    const use = (file: string): Promise<number> => writer.useClocks(file)
+    const marginS =
+      (await withSamples(clocks, clockPeriod(period), { signal, use })) ??
+      (await writer.useClocks(null))
+    // What the day before has left to this one is looked for as far.
+    const reachS = Math.max(marginS, published.get(dayBefore)?.clock_margin_s ?? 0)
     const tables: HealthTable[] = []
+    const late: string[] = []
     for (const name of Object.keys(nodeMeasurements)) {
       // What is published stays, also where the store has removed it because it keeps no more.
-      const known = published.get(day)?.tables.find((table) => table.name === name)
-      const path = known === undefined ? null : join(dir, day, known.file)
-      const use = (file: string): Promise<HealthTable> => writer.sorted(name, file, path)
-      const after = known?.landed ?? 0
-      const table = (await withSamples({ name, after }, period, { signal, use })) ?? known
-      if (table !== undefined) tables.push(table)
+      const known = publishedFile(day, name)
+      const isClock = name === clockMeasurement
+      const earlier = isClock ? null : publishedFile(dayBefore, name)
+      const later = isClock ? null : publishedFile(dayAfter, name)
+      const from = { name, after: seenUpTo(day, name) }
+      const written = await withSamples(from, reachOf(day, name, reachS), {
+        signal,
+        use: (file) => writer.sorted(name, { period, file, published: known, earlier, later }),
+      })
+      const table = written?.table ?? known?.table
+      if (table === undefined) continue
+      tables.push(table)
+      if (written !== null && written.added > 0) late.push(`${name} ${written.added}`)
+    }
+    const before = published.get(day)
+    if (before !== undefined && late.length === 0) {
+      for (const { name, landed } of tables) seen.set(`${day} ${name}`, landed)
+      return
     }
     for (const recorded of await options.recorded(period))
       tables.push(await writer.recorded(recorded))
-    const before = published.get(day)
     const manifest = makeManifest({
-      day,
-      tables,
-      software: options.software,
-      writtenMs: now(),
-      replaces: before === undefined ? null : { manifest: before, reason: reason ?? '' },
+      ...{ day, tables, software: options.software, writtenMs: now() },
+      clockMarginS: Math.max(marginS, before?.clock_margin_s ?? 0),
+      replaces:
+        before === undefined
+          ? null
+          : { manifest: before, reason: `rows that came later: ${late.join(', ')}` },
     })
     // The manifest makes the day published, and is written last. What a killed server has left is not named by any manifest.
     const text = `${JSON.stringify(manifest, null, 2)}\n`
@@ -172,11 +205,10 @@ export async function openHealthDataset(options: HealthDatasetOptions): Promise<
         if (manifest === undefined) {
           // Days before the first one were removed.
           if (day <= forgotten || (first !== '' && day < first)) continue
-          await withWriter(day, (writer) => publishDay(day, null, { writer, signal }))
+          await withWriter(day, (writer) => publishDay(day, { writer, signal }))
         } else if (now() - (beginOf(day) ?? 0) <= (revisedDays + 1) * dayMs + graceMs) {
-          const reason = await findLate(manifest, signal)
-          if (reason !== null)
-            await withWriter(day, (writer) => publishDay(day, reason, { writer, signal }))
+          if (await hasNews(manifest, signal))
+            await withWriter(day, (writer) => publishDay(day, { writer, signal }))
         }
       }
       await removeOldest()
@@ -205,6 +237,19 @@ function periodOf(day: string): Period {
   return { fromMs, toMs: fromMs + dayMs }
 }
 
+/** The time in which clocks have told something of a day, whatever they showed. */
+function clockPeriod({ fromMs, toMs }: Period): Period {
+  const reachMs = maxMarginS * 1000 + clockReachMs
+  return { fromMs: fromMs - reachMs, toMs: toMs + reachMs }
+}
+
+/** The time, by the clocks of the nodes, of what may be samples of a day. */
+function reachOf(day: string, name: string, marginS: number): Period {
+  const { fromMs, toMs } = periodOf(day)
+  const marginMs = name === clockMeasurement ? 0 : marginS * 1000
+  return { fromMs: fromMs - marginMs, toMs: toMs + marginMs }
+}
+
 function sizeOf(manifest: HealthManifest | undefined): number {
   return manifest?.tables.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0
 }
@@ -218,11 +263,11 @@ async function firstSampleMs(store: TelemetryStore): Promise<number | null> {
   return times.length === 0 ? null : Math.min(...times)
 }
 
-/** Read the manifest of a day; null when it is of another version, damaged, or names a file that is not there. */
+/** Read the manifest of a day; null when it is of a later version, damaged, or names a file that is not there. */
 async function readManifest(folder: string): Promise<HealthManifest | null> {
   try {
     const manifest: unknown = JSON.parse(await readFile(join(folder, manifestFile), 'utf8'))
-    if (!isReadable(HealthManifest, manifest) || manifest.format !== formatVersion) return null
+    if (!isReadable(HealthManifest, manifest) || manifest.format > formatVersion) return null
     for (const { file, bytes } of manifest.tables)
       if ((await stat(join(folder, file))).size !== bytes) return null
     return manifest

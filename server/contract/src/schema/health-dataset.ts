@@ -14,7 +14,7 @@ export const HealthTable = Type.Object({
   rows: Type.Integer(),
   bytes: Type.Integer(),
   sha256: Type.String(),
-  /** The greatest `landed` of its rows; 0: it has no such column, or no row. */
+  /** All rows that had landed up to here, and belong to the day, are in the file; 0: nothing has a `landed`. */
   landed: Type.Integer(),
   /** What a row is. */
   help: Type.String(),
@@ -22,10 +22,15 @@ export const HealthTable = Type.Object({
 })
 export type HealthTable = Static<typeof HealthTable>
 
-/** What was measured of all nodes in one day (UTC), by the time of its samples. */
+/**
+ * What was measured of all nodes in one day (UTC), by the server's clock.
+ *
+ * Format 2: in tables of samples, `time` is the server's time, within `time_error_s` (null: the node's clock is not known, and `time` is the node's); `time_node` is as the node has
+ * told it. The rows of `clock`, which say this, have the node's time. Format 1: all times, and the days, are by the clocks of the nodes.
+ */
 export const HealthManifest = Type.Object(
   {
-    /** The version of this format. */
+    /** The version of this format: 1 or 2. */
     format: Type.Integer(),
     name: Type.String(),
     title: Type.String(),
@@ -40,6 +45,8 @@ export const HealthManifest = Type.Object(
     licence: Type.String(),
     software: Type.String(),
     cite_as: Type.String(),
+    /** No clock that is known was off by more than this in the day; samples of those that were off by more than a day are not published. Format 1 does not have it. */
+    clock_margin_s: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
     tables: Type.Array(HealthTable),
   },
   { $id: 'HealthManifest' },

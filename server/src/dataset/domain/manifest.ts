@@ -3,7 +3,7 @@ import { path, routes } from '@community-lab/contract'
 import { dayMs } from '../../domain/day.ts'
 
 /** The version of the manifest's format. */
-export const formatVersion = 1
+export const formatVersion = 2
 
 /** What a row of each table is. */
 export const tableHelp: Readonly<Record<string, string>> = {
@@ -13,7 +13,7 @@ export const tableHelp: Readonly<Record<string, string>> = {
   node_routes:
     'a route of a node (babeld): all of them in rounds with event full, which replace what was told before; between them what was added, changed or removed',
   sliver_health: 'what a sliver used: processor time since its start, memory, processes',
-  clock: "the offset of a node's clock from the server's, and its bound",
+  clock: "the offset of a node's clock from the server's, and its bound; time is the node's",
   node_states:
     'a state of a node from time to to_time, within the day; nodata: no server was running',
   sliver_use: 'a time in which a sliver of a slice ran on a node, as the journal has it',
@@ -25,6 +25,8 @@ export interface ManifestOptions {
   readonly tables: readonly HealthTable[]
   readonly software: string
   readonly writtenMs: number
+  /** See {@link HealthManifest}. */
+  readonly clockMarginS: number
   /** The version that this one replaces, and why; null: it is the first. */
   readonly replaces: { readonly manifest: HealthManifest; readonly reason: string } | null
 }
@@ -55,6 +57,7 @@ export function makeManifest(options: ManifestOptions): HealthManifest {
     licence: 'CC-BY-4.0',
     software,
     cite_as: `Community-Lab: node health of ${day}, version ${version}, written on ${writtenOn}`,
+    clock_margin_s: options.clockMarginS,
     tables: [...tables],
   }
 }
@@ -73,7 +76,7 @@ export function listed(manifest: HealthManifest): PublishedDay {
 }
 
 /** Return the name of a day (UTC). */
-function dayOf(ms: number): string {
+export function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10)
 }
 

@@ -2,7 +2,7 @@ import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { expect, it } from 'vitest'
 import { openNodeClock } from '../../../../agent/src/clock/node-clock.ts'
 import { nowUs, type Sample } from '../../../../agent/src/measurement/sample.ts'
-import { correctTimes, createClockTables, lineWaitS } from '../../../../kernel/src/run/clock-sql.ts'
+import { correctTimes, createClockTables, lineWaitS } from '@community-lab/contract/samples'
 import { readLosses } from '../../../../kernel/src/run/losses.ts'
 import { startSamples } from './world.ts'
 

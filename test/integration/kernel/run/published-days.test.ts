@@ -17,6 +17,11 @@ const never = new AbortController().signal
 const from = new Date(first + 11 * hourMs)
 const to = new Date(first + 48 * hourMs)
 
+const clock = {
+  ...{ error_s: 0.01, drift_ratio: 0, drift_error_ratio: 0 },
+  ...{ wall_s: 0, epoch: 1, boot_id: 'a' },
+}
+
 let folder: Awaited<ReturnType<typeof makeFolder>>
 let cache: string
 beforeEach(async () => {
@@ -74,13 +79,15 @@ async function startWorld() {
     requests,
     filesFetched: () => requests.filter(({ pathname }) => pathname.endsWith('.parquet')).length,
     publish: () => Promise.all(made.map((each) => each.publish(never))),
-    add: (hour: number) =>
+    /** Store a sample at a time that its node tells; with an offset, what the node knows of its clock. */
+    add: (hour: number, offsetS: number | null = null) =>
       server.app.telemetry.append(
         fromNode([
           aSample(++seq, {
-            name: 'node_health',
             timeUs: (first + hour * hourMs) * 1000,
-            fields: { load1: hour },
+            ...(offsetS === null
+              ? { name: 'node_health', fields: { load1: hour } }
+              : { name: 'clock', fields: { ...clock, offset_s: offsetS } }),
           }),
         ]),
       ),
@@ -144,6 +151,38 @@ it('fetches a file once, and again when it is damaged or another version was pub
   expect(await read()).toEqual([12, 13])
   expect((await readdir(cache)).length).toBe(2)
 })
+
+it.each([
+  ['ahead', -1],
+  ['behind', 1],
+])(
+  'has each row once, at the server’s time, when the clock of its node is two hours %s',
+  async (_, sign) => {
+    await using world = await startWorld()
+    const hours = [12, 21.5, 22.5, 23.5, 24.5, 25.5, 26.5].map((hour) => hour - sign * 2)
+    await world.add((hours[0] ?? 0) - 0.4, sign * 2 * 3600)
+    for (const hour of hours) await world.add(hour)
+    await world.publish()
+    await using health = new HealthSamples(world.session, { from, to })
+    const read = async () => {
+      const rows = await health.sql<{
+        time: Date
+        node_hour: number
+        error: number
+        kept: boolean
+      }>`
+      select time, load1 as node_hour, round(time_error_s, 3) as error, time_node = time - ${sign * 2} * interval 1 hour as kept
+      from node_health order by time`
+      return rows.map(({ time, node_hour: hour, error, kept }) => [
+        ...[(time.getTime() - first) / hourMs - sign * 2 - hour, hour, error, kept],
+      ])
+    }
+    expect(await read()).toEqual(hours.map((hour) => [0, hour, 0.01, true]))
+    const late = 30 - sign * 2
+    await world.add(late)
+    expect(await read()).toEqual([...hours, late].map((hour) => [0, hour, 0.01, true]))
+  },
+)
 
 it('reads everything from the store when nothing is published', async () => {
   await using world = await startWorld()

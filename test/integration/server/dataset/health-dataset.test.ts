@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile, truncate } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, readdir, readFile, truncate } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import Fastify from 'fastify'
 import { expect, it } from 'vitest'
@@ -101,7 +101,7 @@ it('publishes a day that has ended, each table sorted, with a manifest that is t
   await dataset.publish(never)
   const manifest = dataset.manifest(day)
   expect(manifest).toMatchObject({
-    format: 1,
+    format: 2,
     day,
     version: 1,
     revisions: [],
@@ -181,6 +181,115 @@ it('adds what came later to what is published, also where the store has removed 
   expect([published?.rows, table?.rows]).toEqual([2, 3])
   const rows = await rowsOf(join(dir, day, table?.file ?? ''), 'select seq::integer as seq')
   expect(rows.map(({ seq }) => seq)).toEqual([1, 2, 3])
+})
+
+const midnight = Date.parse('2026-05-05T00:00:00Z')
+
+/** Returns what stores a sample of a node with a value, or what it knows of its clock, at a time that it tells, in seconds after the end of the day. */
+function teller(store: TelemetryStore) {
+  const seqs = new Map<number, number>()
+  return (nodeId: number, what: { load?: number; atS: number; offsetS?: number }) => {
+    const { load = 0, atS, offsetS } = what
+    const seq = (seqs.get(nodeId) ?? 0) + 1
+    seqs.set(nodeId, seq)
+    const clock = { offset_s: offsetS ?? 0, error_s: 0.01, drift_ratio: 0, drift_error_ratio: 0 }
+    return store.append({
+      ...{ nodeId, node: `n${nodeId}`, spool: spool.replace('1', String(nodeId)) },
+      samples: [
+        {
+          ...{ seq, timeUs: (midnight + atS * 1000) * 1000, scope: 'node', sliver: null },
+          ...(offsetS === undefined
+            ? { name: 'node_health', fields: { load1: load } }
+            : { name: 'clock', fields: { ...clock, wall_s: 0, epoch: 1, boot_id: 'a' } }),
+        },
+      ],
+    })
+  }
+}
+
+it('has the server’s time of each sample, and each in its day by that, once, also of clocks that are off and of samples that come later', async () => {
+  await using world = await startDataset()
+  const { dataset, clock, dir, open } = world
+  const told = teller(world.store)
+  const read = async (of: string) => {
+    const file = tableOf(dataset.manifest(of), 'node_health')?.file ?? ''
+    const rows = await rowsOf(
+      join(dir, of, file),
+      `select load1::integer as load, (epoch_ms(time) - ${midnight})::double / 1000 as at, (epoch_ms(time_node) - ${midnight})::double / 1000 as told, round(time_error_s, 6)::double as error`,
+    )
+    return rows.map(({ load, at, told: node, error }) => [load, at, node, error])
+  }
+  // The first node is two seconds ahead, the second an hour behind; nobody knows the clock of the third.
+  await told(1, { atS: -60, offsetS: -2 })
+  await told(1, { load: 2, atS: -1 })
+  await told(1, { load: 3, atS: 1 })
+  await told(1, { load: 4, atS: 3 })
+  await told(2, { atS: -90_010, offsetS: 3600 })
+  await told(2, { load: 12, atS: -90_001 })
+  await told(2, { load: 13, atS: -86_400 })
+  await told(2, { load: 14, atS: -3601 })
+  await told(2, { load: 15, atS: -3599 })
+  await told(3, { load: 21, atS: -5 })
+  await dataset.publish(never)
+  const known = 0.01
+  const first = [
+    [2, -3, -1, known],
+    [3, -1, 1, known],
+    [13, -82_800, -86_400, known],
+    [14, -1, -3601, known],
+    [21, -5, -5, null],
+  ]
+  expect(await read(day)).toEqual(first)
+  const { clock_margin_s: marginS, version } = dataset.manifest(day) ?? {}
+  expect([marginS, version]).toEqual([3601, 1])
+
+  // What is of the next day, though its node tells a time of this one, makes no new version.
+  await told(2, { load: 16, atS: -3590 })
+  await dataset.publish(never)
+  expect(dataset.manifest(day)?.version).toBe(1)
+  // What is of this one does, though its node tells a time of the next.
+  await told(1, { load: 5, atS: 1.5 })
+  await dataset.publish(never)
+  expect(dataset.manifest(day)).toMatchObject({ version: 2, clock_margin_s: 3601 })
+  expect(await read(day)).toEqual([first[0], first[1], [5, -0.5, 1.5, known], ...first.slice(2)])
+
+  // The next day has the rest. What this one left to it stays with it, also where more is known of the clock then: each is in one.
+  await told(2, { atS: -3598.5, offsetS: 3597 })
+  await told(1, { load: 6, atS: 1.9 })
+  clock.nowMs += 86_400_000
+  await dataset.publish(never)
+  const next = (await read('2026-05-05')).map(([load]) => load)
+  expect(next).toEqual([4, 15, 16])
+  expect((await read(day)).map(([load]) => load)).toEqual([2, 3, 5, 6, 13, 14, 21])
+  const again = await open()
+  await again.publish(never)
+  expect(again.days()).toEqual(dataset.days())
+})
+
+it('keeps days that an older server has published, and adds to them what comes later', async () => {
+  const old = '2026-11-23'
+  await using world = await startDataset({ nowMs: Date.parse('2026-11-24T00:31:00Z') })
+  const { dir, open } = world
+  const told = teller(world.store)
+  const source = resolve(import.meta.dirname, '../../../../datasets/node-health', old)
+  await cp(source, join(dir, old), { recursive: true })
+  const dataset = await open()
+  const before = dataset.manifest(old)
+  expect([before?.format, before?.version]).toEqual([1, 1])
+  const rows = tableOf(before, 'node_health')?.rows ?? 0
+  const atS = (Date.parse(`${old}T18:00:00Z`) - midnight) / 1000
+  await told(1, { load: 1_000_000, atS: atS - 1, offsetS: 4 })
+  await told(1, { load: 1_000_001, atS })
+  await dataset.publish(never)
+  const manifest = dataset.manifest(old)
+  expect(manifest).toMatchObject({ format: 2, version: 2 })
+  const file = join(dir, old, tableOf(manifest, 'node_health')?.file ?? '')
+  expect(
+    await rowsOf(
+      file,
+      `select count(*)::integer as n, count(*) filter (time = time_node and time_error_s is null)::integer as as_before, max(epoch_ms(time - time_node)::integer) as ms`,
+    ),
+  ).toEqual([{ n: rows + 1, as_before: rows, ms: 4000 }])
 })
 
 it('begins a day again that was not published to its end, and one whose files are damaged', async () => {

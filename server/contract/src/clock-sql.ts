@@ -1,5 +1,3 @@
-import { quoteIdentifier } from './sql-quote.ts'
-
 /**
  * The columns that the correction of times adds to a table of samples, with DuckDB's types. `time` becomes the server's time.
  *
@@ -67,25 +65,21 @@ export function createClockTables(
 }
 
 /**
- * Write the statement that corrects the times of a table.
+ * Write the query that says by how much the times of samples are wrong, for the id of each: `offset_s` and `error_s` (null: nobody knows), `wall_s`, and whether somebody set
+ * the wall clock about then (`is_step`).
  *
  * Of each row's node, it takes the last row of `clock` before the row, and the first one after it, when that belongs to the same epoch. Each says in which interval the offset was
  * at the time of the row: its own interval, moved by the drift, and wider by the error of the drift. The truth is in both, so it is in what they have in common.
- * A row that nothing is known of keeps the node's time, and has no error. Rows that were corrected before, and whose node has told nothing of its clock since, stay as they are.
+ * @param samples - a query with the columns `id`, `node_id` and `time_node`
  */
-export function correctTimes(table: string): string {
-  const name = quoteIdentifier(table)
+export function offsetsOf(samples: string): string {
   return `
 with beside as (
-  select r.id, r.time_node as told, r.sliver,
+  select r.id,
     epoch_us(r.time_node) - epoch_us(p.time) as after_us, epoch_us(n.time) - epoch_us(r.time_node) as before_us,
     p, case when n.epoch = p.epoch and n.boot_id = p.boot_id then n end as n,
     coalesce(s.good < r.time_node, false) as is_step
-  from (
-    from ${name} left join testbed.settled using (node_id)
-    select ${name}.rowid as id, node_id, time_node, sliver
-    where clock_step is null or until is null or time_node >= until
-  ) r
+  from (${samples}) r
   asof left join testbed.clock p on r.node_id = p.node_id and r.time_node >= p.time
   asof left join testbed.clock n on r.node_id = n.node_id and r.time_node < n.time
   asof left join testbed.step s on r.node_id = s.node_id and r.time_node <= s.found
@@ -96,16 +90,42 @@ with beside as (
   from beside
 ), common as (
   select *, greatest(p_mid - p_half, n_mid - n_half) as low, least(p_mid + p_half, n_mid + n_half) as high from said
-), known as (
-  select id, told, sliver, is_step, p.wall_s as wall_s,
-    (least(low, high) + greatest(low, high)) / 2 as offset_s, abs(high - low) / 2 as error_s
-  from common
 )
+select id, is_step, p.wall_s as wall_s,
+  (least(low, high) + greatest(low, high)) / 2 as offset_s, abs(high - low) / 2 as error_s
+from common`
+}
+
+/**
+ * Write the expressions for the corrected time of a row and for its error; both are null where nobody knows. Beside the row is `known`, its row of {@link offsetsOf}.
+ * @param row - the name of the rows' table, quoted
+ */
+export function correctedTime(row: string): { readonly time: string; readonly error: string } {
+  return {
+    time: `${row}.time_node + to_microseconds(round(known.offset_s * 1e6)::bigint)`,
+    error: `known.error_s + case when ${row}.sliver is null then 0 else ${lineWaitS} end`,
+  }
+}
+
+/**
+ * Write the statement that corrects the times of a table that has {@link clockColumns}. A row of which nothing is known keeps the node's time, and has no error. A row whose time was
+ * corrected before it came here (it has an error, and nothing else of clocks) keeps that until more is known here. Rows that were corrected here, and whose node
+ * has told nothing of its clock since, stay as they are.
+ * @param name - the name of the table, quoted
+ */
+export function correctTimes(name: string): string {
+  const samples = `
+    from ${name} left join testbed.settled using (node_id)
+    select ${name}.rowid as id, node_id, time_node
+    where clock_step is null or until is null or time_node >= until`
+  const { time, error } = correctedTime(name)
+  const isKept = `known.offset_s is null and ${name}.clock_step is null and ${name}.time_error_s is not null`
+  return `
 update ${name} set
-  time = coalesce(told + to_microseconds(round(offset_s * 1e6)::bigint), told),
-  time_error_s = error_s + case when known.sliver is null then 0 else ${lineWaitS} end,
-  clock_offset_s = offset_s - wall_s,
-  clock_error_s = error_s,
-  clock_step = is_step
-from known where ${name}.rowid = known.id`
+  time = case when ${isKept} then ${name}.time else coalesce(${time}, ${name}.time_node) end,
+  time_error_s = case when ${isKept} then ${name}.time_error_s else ${error} end,
+  clock_offset_s = known.offset_s - known.wall_s,
+  clock_error_s = known.error_s,
+  clock_step = case when not (${isKept}) then known.is_step end
+from (${offsetsOf(samples)}) known where ${name}.rowid = known.id`
 }
