@@ -33,10 +33,11 @@ class Agent implements Disposable {
     ])
   }
 
-  async greet(): Promise<void> {
+  /** Say hello. Returns the number of the last sample that the server has. */
+  async greet(): Promise<number> {
     await once(this.#socket, 'open')
     this.sendText({ type: 'hello', spool, first_seq: 1, soft_version: '1' })
-    await this.next()
+    return Number((await this.next())['committed_seq'])
   }
 
   sendText(frame: object): void {
@@ -200,6 +201,55 @@ describe('samples in blocks', () => {
     ])
     agent.sendBlock(7, writeBlocks([rtt(7)]).blocks[0]?.fill(200, 8, 10) ?? new Uint8Array())
     expect(await agent.closed).toEqual([1002, 'shape 51400 was not defined'])
+  })
+
+  it('of a node that sends anything crash nothing, and are no rows of others', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    const { telemetry } = server.app
+    using honest = new Agent(server, 2)
+    await honest.greet()
+    let sent = 0
+    const damaged = fc.record({
+      batch: fc.array(sample('3@1'), { minLength: 1, maxLength: 20 }),
+      changes: fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 6 }),
+      part: fc.constantFrom(1, 1, 1, 0, 0.7, 2),
+      ahead: fc.constantFrom(1, 1, 1, 0, -1, 2, 0.5, NaN),
+    })
+    await fc.assert(
+      fc.asyncProperty(damaged, async ({ batch, changes, part, ahead }) => {
+        using hostile = new Agent(server, 1)
+        const committed = await hostile.greet()
+        const { shapes, blocks } = writeBlocks(batch)
+        for (const [number, shape] of shapes.entries())
+          hostile.sendText({ type: 'shape', number, ...shape })
+        for (const block of blocks) {
+          for (const [at, byte] of changes) block[at % block.length] = byte
+          const whole = new Uint8Array(Math.floor(part * block.length))
+          whole.set(block.subarray(0, whole.length))
+          hostile.sendBlock(committed + ahead, whole)
+        }
+        hostile.sendText({ type: 'time', sent_us: 1 })
+        // It is answered, or closed with a reason.
+        const answered = async (): Promise<unknown> => {
+          for (;;) if ((await hostile.next())['type'] === 'time') return 'answered'
+        }
+        const closed = hostile.closed.then(([code]) => code)
+        expect(await answered().catch(() => closed)).not.toBe(1006)
+        sent++
+        await honest.send([{ time_us: sent, source: '3@2', name: 'true', fields: { sent } }])
+      }),
+      { numRuns: 30 },
+    )
+    const rows = await readAll(telemetry, 'true', 'slice-3')
+    expect(rows.map((row) => [row['node'], row['sent']])).toEqual(
+      Array.from({ length: sent }, (_, at) => ['n2', at + 1]),
+    )
+    for (const name of ['rtt', 'loss']) {
+      const nodes = (await readAll(telemetry, name, 'slice-3')).map(({ node }) => node)
+      expect(new Set(nodes)).toEqual(new Set(['n1']))
+      expect(await readAll(telemetry, name, 'slice-4')).toEqual([])
+    }
   })
 
   it('are stored once when they come again, and from the middle of a block on', async () => {
