@@ -177,6 +177,11 @@ describe.each(testbedKinds)('the testbed of %s', (as) => {
     const folder = await mkdtemp(join(tmpdir(), 'cl-pcap-'))
     const file = await again.file('capture.pcap', { sliver: from, to: `${folder}/of-n1.pcap` })
     expect((await stat(file)).size).toBe(captured?.['file_bytes'])
+    const files = ['server/cli/src/main.ts', 'runs', 'files', capture.name, '--to', folder]
+    const env = { ...process.env, COMMUNITY_LAB_CREDENTIALS: testbed.ready.credentialsFile }
+    await promisify(execFile)(process.execPath, files, { env })
+    const written = join(folder, 'n1', 'capture.pcap')
+    expect((await stat(written)).size).toBe(captured?.['file_bytes'])
     const { stdout } = await promisify(execFile)('tcpdump', ['-r', file])
     expect(stdout.trim().split('\n')).toHaveLength(Number(captured?.['packets']))
     await rm(folder, { recursive: true })
