@@ -160,7 +160,7 @@ export async function openDayWriter(dir: string): Promise<DayWriter> {
       await connection.run('drop table added')
       return { table, added: count }
     },
-    async recorded({ name, columns, rows }) {
+    async recorded({ name, columns, rows, isCut }) {
       const definitions = columns.map(([column, type]) => `${quoteIdentifier(column)} ${type}`)
       await connection.run(
         `create or replace table ${quoteIdentifier(name)} (${definitions.join(', ')})`,
@@ -174,7 +174,8 @@ export async function openDayWriter(dir: string): Promise<DayWriter> {
       const order = columns.map((_, at) => at + 1).join(', ')
       const table = await write(name, quoteIdentifier(name), { order, landed: 0 })
       await connection.run(`drop table ${quoteIdentifier(name)}`)
-      return table
+      if (!isCut) return table
+      return { ...table, help: `${table.help} The day has more than the ${rows.length} rows here.` }
     },
     async [Symbol.asyncDispose]() {
       connection.closeSync()

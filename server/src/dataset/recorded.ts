@@ -9,24 +9,33 @@ export interface Recorded {
   readonly name: 'node_states' | 'sliver_use'
   readonly columns: readonly (readonly [name: string, type: string])[]
   readonly rows: readonly (readonly (string | number | Date | null)[])[]
+  /** Whether the period has more rows than these, which are {@link maxRecordedRows} then. */
+  readonly isCut: boolean
 }
 
-/** The most rows of each table of a day. Nodes that change their state all the time do not fill the server's memory. */
-const maxRows = 200_000
+/** The most rows of each table. Nodes that change their state all the time do not fill the server's memory. */
+export const maxRecordedRows = 200_000
+
+/** What to read: a period, and the most rows of each table. */
+interface Selection extends Period {
+  readonly most: number
+}
 
 /** Read the states of all nodes, and the times at which slivers ran, in a period. */
 export async function readRecorded(
   { db, run }: Pick<RegistryStore, 'db' | 'run'>,
   period: Period,
+  most = maxRecordedRows,
 ): Promise<readonly Recorded[]> {
-  return [await readStates({ db, runId: run.id }, period), await readUse(db, period)]
+  const selection = { ...period, most }
+  return [await readStates({ db, runId: run.id }, selection), await readUse(db, selection)]
 }
 
 async function readStates(
   { db, runId }: { readonly db: Db; readonly runId: number },
-  period: Period,
+  selection: Selection,
 ): Promise<Recorded> {
-  const { fromMs, toMs } = period
+  const { fromMs, toMs, most } = selection
   const runs = await sql<{ from_ms: number; to_ms: number | null }>`
     select floor(extract(epoch from began_on) * 1000)::float8 as from_ms,
       case when id = ${runId} then null else floor(extract(epoch from up_until) * 1000)::float8 end as to_ms
@@ -42,17 +51,20 @@ async function readStates(
     where coalesce(node_states.ended_on, 'infinity') > to_timestamp(${fromMs / 1000})
       and (node_states.ended_on is null or node_states.ended_on > node_states.began_on)
       and node_states.began_on < to_timestamp(${toMs / 1000})
-    order by nodes.id, coalesce(node_states.ended_on, 'infinity') limit ${maxRows}`.execute(db)
+    order by nodes.id, coalesce(node_states.ended_on, 'infinity') limit ${most + 1}`.execute(db)
   const up = runs.rows.map((row) => ({ fromMs: row.from_ms, toMs: row.to_ms ?? Infinity }))
-  const rows = [...Map.groupBy(states.rows, (row) => row.node_id)].flatMap(([id, own]) =>
-    describeHistory<NodeState>({ own: own.map(intervalOf), runs: up }, period).map((interval) => [
-      new Date(interval.fromMs),
-      own[0]?.node ?? '',
-      id,
-      interval.state,
-      new Date(interval.toMs),
-      interval.reason,
-    ]),
+  const known = Map.groupBy(states.rows.slice(0, most), (row) => row.node_id)
+  const rows = [...known].flatMap(([id, own]) =>
+    describeHistory<NodeState>({ own: own.map(intervalOf), runs: up }, selection).map(
+      (interval) => [
+        new Date(interval.fromMs),
+        own[0]?.node ?? '',
+        id,
+        interval.state,
+        new Date(interval.toMs),
+        interval.reason,
+      ],
+    ),
   )
   return {
     name: 'node_states',
@@ -65,17 +77,18 @@ async function readStates(
       ['reason', 'VARCHAR'],
     ],
     rows,
+    isCut: states.rows.length > most,
   }
 }
 
 /** Slices are named by their id and name, as in the journal, which everybody may read. */
-async function readUse(db: Db, { fromMs, toMs }: Period): Promise<Recorded> {
+async function readUse(db: Db, { fromMs, toMs, most }: Selection): Promise<Recorded> {
   const entries = await sql<UseRow>`
     select node_name as node, node_id, slice_id, slice_name as slice, began_on, ended_on
     from journal
     where began_on < to_timestamp(${toMs / 1000})
       and coalesce(ended_on, 'infinity') > to_timestamp(${fromMs / 1000})
-    order by id limit ${maxRows}`.execute(db)
+    order by id limit ${most + 1}`.execute(db)
   return {
     name: 'sliver_use',
     columns: [
@@ -86,14 +99,17 @@ async function readUse(db: Db, { fromMs, toMs }: Period): Promise<Recorded> {
       ['slice', 'VARCHAR'],
       ['to_time', 'TIMESTAMP WITH TIME ZONE'],
     ],
-    rows: entries.rows.map((row) => [
-      new Date(Math.max(row.began_on.getTime(), fromMs)),
-      row.node,
-      row.node_id,
-      row.slice_id,
-      row.slice,
-      new Date(Math.min(row.ended_on?.getTime() ?? Infinity, toMs)),
-    ]),
+    rows: entries.rows
+      .slice(0, most)
+      .map((row) => [
+        new Date(Math.max(row.began_on.getTime(), fromMs)),
+        row.node,
+        row.node_id,
+        row.slice_id,
+        row.slice,
+        new Date(Math.min(row.ended_on?.getTime() ?? Infinity, toMs)),
+      ]),
+    isCut: entries.rows.length > most,
   }
 }
 

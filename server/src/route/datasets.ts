@@ -8,6 +8,7 @@ import {
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { HealthDataset } from '../dataset/publisher.ts'
+import { maxRecordedRows } from '../dataset/recorded.ts'
 import { PeriodQuery, readPeriod } from '../http/period.ts'
 import { sendFile } from '../http/send-file.ts'
 import { namesEtag } from '../registry/etag.ts'
@@ -50,6 +51,7 @@ export function datasetRoutes(app: FastifyInstance, dataset: HealthDataset): voi
     },
     async ({ query }: FastifyRequest<{ Querystring: PeriodQuery }>) => {
       const tables = await dataset.recorded(readPeriod(query))
+      for (const { name, isCut } of tables) if (isCut) throw tooLong(name)
       return tables.map(({ name, columns, rows }) => ({
         name,
         columns: columns.map(([column, type]) => ({ name: column, type })),
@@ -98,4 +100,9 @@ export function datasetRoutes(app: FastifyInstance, dataset: HealthDataset): voi
 
 function notFound(kind: string, id: string): LabError {
   return new LabError('LAB_NOT_FOUND', { kind, id: id.slice(0, 96) })
+}
+
+function tooLong(table: string): LabError {
+  const message = `the period has more than ${maxRecordedRows} rows of ${table}; ask for a shorter one`
+  return new LabError('LAB_REQUEST_INVALID', { issues: [{ pointer: '?from', message }] })
 }

@@ -55,6 +55,7 @@ async function startWorld() {
                 .map((hour) => first + hour * hourMs)
                 .filter((ms) => ms >= fromMs && ms < toMs)
                 .map((ms) => [new Date(ms), 'n1', 'production']),
+              isCut: false,
             },
           ]),
         software: 'test',

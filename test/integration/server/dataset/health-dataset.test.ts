@@ -29,6 +29,7 @@ const states: Recorded = {
     ['to_time', 'TIMESTAMP WITH TIME ZONE'],
   ],
   rows: [[new Date(noon), 'n1', new Date(noon + 1000)]],
+  isCut: false,
 }
 
 /** Store samples of a node, one a second from noon on. */
@@ -50,7 +51,7 @@ function measure(store: TelemetryStore, nodeId: number, seqs: readonly number[])
 }
 
 async function startDataset(
-  options: { nowMs?: number; keep?: TelemetryStoreOptions['keep'] } = {},
+  options: { nowMs?: number; keep?: TelemetryStoreOptions['keep']; isCut?: boolean } = {},
 ) {
   const folder = await makeFolder()
   const store = await openStore(join(folder.dir, 'store'), {
@@ -63,7 +64,7 @@ async function startDataset(
     openHealthDataset({
       dir,
       store,
-      recorded: () => Promise.resolve([states]),
+      recorded: () => Promise.resolve([{ ...states, isCut: options.isCut ?? false }]),
       software: 'Community-Lab test',
       now: () => clock.nowMs,
       ...bounds,
@@ -355,4 +356,20 @@ it('is read by everybody, in parts, and kept by caches', async () => {
   ])
   for (const missing of ['2026-05-03/manifest.json', `${day}/other.parquet`, '..%2f..%2fx/y'])
     expect((await get(`/api/datasets/node-health/${missing}`)).statusCode).toBe(404)
+})
+
+it('says where the states of a period are too many to be given whole', async () => {
+  await using world = await startDataset({ isCut: true })
+  await measure(world.store, 1, [1, 2])
+  await world.dataset.publish(never)
+  expect(tableOf(world.dataset.manifest(day), 'node_states')?.help).toMatch(
+    /The day has more than the 1 rows here\.$/u,
+  )
+  await using app = Fastify()
+  useContractSchemas(app)
+  await app.register(problemPlugin)
+  datasetRoutes(app, world.dataset)
+  const answer = await app.inject({ method: 'GET', url: '/api/datasets/node-health/recorded' })
+  expect(answer.statusCode).toBe(400)
+  expect(answer.body).toContain('the period has more than 200000 rows of node_states; ask for a')
 })

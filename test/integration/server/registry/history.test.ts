@@ -112,6 +112,9 @@ describe('the history of a node', () => {
       history.map(({ from, state, to }) => [new Date(from), state, new Date(to)]),
     )
     expect(statesOf(history)).toEqual(['unknown', 'production', 'safe', 'production'])
+    expect(states?.isCut).toBe(false)
+    const [cut] = await readRecorded({ db, run }, period, 1)
+    expect(cut?.isCut).toBe(true)
   })
 
   it('has the node offline from its last sign of life on', async () => {
