@@ -4,7 +4,7 @@ use Errno qw(ENOENT);
 use Fcntl qw(:DEFAULT :flock);
 # The modules are beside this file.
 use lib __FILE__ =~ s{[^/]*$}{.}r;
-use Catcher::Files qw(monotonic_us read_steady write_text);
+use Catcher::Files qw(monotonic_us read_first read_steady write_text);
 use Catcher::List qw(read_wanted write_caught);
 use Catcher::Settings qw(configure $dir);
 use Catcher::Stream qw(catch empty finish is_fifo_open open_stream);
@@ -51,7 +51,12 @@ my ($stop, $is_answered, $did_tasks_us, %streams, %ended) = (0, 0, 0);
 # The bits of select(2) for everything that is read; whether everything that was moved is on the disk, and since when it is not.
 my ($all_readable, $is_synced, $moved_us) = (undef, 1, 0);
 sysopen(my $lock, "$dir/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\n";
-flock($lock, LOCK_EX | LOCK_NB) or exit 3;
+for (my $tries = 0; !flock($lock, LOCK_EX | LOCK_NB); $tries++) {
+  # The process that syncs for a catcher that was killed may hold the lock for a moment. A process that has ended has no program.
+  my ($owner) = read_first("$dir/lock", 32) =~ /^(\d+)/;
+  exit 3 if $tries == 100 || defined $owner && defined readlink("/proc/$owner/exe");
+  select(undef, undef, undef, 0.01);
+}
 write_text($lock, "$$\n");
 $SIG{TERM} = sub { $stop = 1 };
 $SIG{PIPE} = $SIG{HUP} = $SIG{INT} = 'IGNORE';

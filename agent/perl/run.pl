@@ -7,11 +7,11 @@ use POSIX ();
 # The supervisor of one run in one sliver. It outlives the agent that has started it, and needs nothing from it: it starts the program at its time, keeps its
 # output, ends it when its time is over or when it is cancelled, and writes down how it has ended. The agent reads these files when it likes.
 #
-# Arguments: the run's folder; when it starts by the host's wall clock, which counts while 'start' says nothing (microseconds since the epoch; 0: at once); after how many microseconds it is ended (0: never); how many
-# bytes of its output are kept; the sliver's FIFO of samples, to which it writes the end of a line; the numbers of clock_gettime(2) and prctl(2); the
-# run's cgroup (empty: none); the files in which a process is entered into cgroups; '--'; and the command that starts the program in the sliver and
-# leaves it to this process. The program reads a line from its standard input when it is ready, and waits for a second one before it begins. Its pid is
-# in the file 'pid' then.
+# Arguments: the run's folder; when it starts by the host's wall clock, which counts while 'start' says nothing (microseconds since the epoch; 0: at
+# once); after how many microseconds it is ended (0: never); how many bytes of its output are kept; the sliver's FIFO of samples, to which it writes the
+# end of a line; the numbers of clock_gettime(2) and prctl(2); the run's cgroup (empty: none); the files in which a process is entered into cgroups;
+# '--'; and the command that starts the program in the sliver and leaves it to this process. The program reads a line from its standard input when it is
+# ready, and waits for a second one before it begins. Its pid is in the file 'pid' then.
 #
 # Files in the run's folder:
 #   lock       locked while a supervisor runs
@@ -33,8 +33,8 @@ use POSIX ();
 #   pid        the pid of the program. The command that starts it writes it
 #   runtime.log  what that command has logged
 #   first      the pid of the sliver's first process, and the path of a file that exists while the agent ends the sliver. The agent writes it
-#   start      'BOOT TIME': when the program begins, by the kernel's monotonic clock in the boot with this id, in microseconds. The agent writes it as soon as it
-#              knows the server's time, and again when it knows better
+#   start      'BOOT TIME': when the program begins, by the kernel's monotonic clock in the boot with this id, in microseconds. The agent
+#              writes it as soon as it knows the server's time, and again when it knows better
 #   cancel     exists when the run is to be ended. The agent makes it, and then sends SIGTERM
 #
 # A supervisor that is killed leaves the program running without anybody who reads its output. The agent finds that, and ends it by its cgroup.

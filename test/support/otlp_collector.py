@@ -16,8 +16,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.read_chunks()
         request = ExportMetricsServiceRequest.FromString(body)
+        # Who reads the line may set another status at once: that is for the next request.
+        answer = status
         print(MessageToJson(request, indent=None), flush=True)
-        self.send_response(status)
+        self.send_response(answer)
         self.send_header("content-length", "0")
         self.end_headers()
 

@@ -30,7 +30,8 @@ sub open_stream {
   return $stream;
 }
 
-# Move what a sliver has written, at most one chunk. Returns whether there was any. The second argument is the monotonic clock, when the caller has just read it.
+# Move what a sliver has written, at most one chunk. Returns whether there was any. The second argument is the monotonic clock, when the caller has just
+# read it.
 sub catch {
   my ($stream, $now) = @_;
   my $why = $stream->{unchecked} > 0 ? undef : check_limits($stream, $now);

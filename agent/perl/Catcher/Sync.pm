@@ -33,8 +33,8 @@ sub sync_moved {
   return 0;
 }
 
-# Sync the segments that may have got bytes since the last time: that which was open then, and all later ones. The data goes first, because entries of the index tell of
-# them; then the names of both. One that the agent has read meanwhile is gone.
+# Sync the segments that may have got bytes since the last time: that which was open then, and all later ones. The data goes first, because entries of
+# the index tell of them; then the names of both. One that the agent has read meanwhile is gone.
 sub sync_files {
   my ($stream) = @_;
   for my $start (segment_starts($stream)) {

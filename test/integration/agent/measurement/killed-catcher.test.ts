@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { constants, existsSync, rmSync } from 'node:fs'
 import { chmod, mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -135,6 +136,24 @@ it.runIf(process.getuid?.() === 0)(
     }
   },
 )
+
+it('begins also while the process that syncs for a killed one has not let go of its lock', async () => {
+  await using folder = await createFolder()
+  const dir = join(folder.path, 'catchers')
+  await mkdir(dir)
+  const gone = spawn('true')
+  await once(gone, 'exit')
+  await writeFile(join(dir, 'lock'), `${gone.pid}\n`)
+  const holder = spawn('flock', [join(dir, 'lock'), 'sh', '-c', 'echo held; sleep 0.3'])
+  await once(holder.stdout, 'data')
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const streams = createSliverStreams({ spool, dir })
+  await streams.ensure(sliver, join(folder.path, 'measure'))
+  expect(catcherPid(dir)).not.toBeNull()
+  await streams.remove(sliver)
+  await streams.stop()
+  await spool.close()
+})
 
 it('puts what it has moved on the disk, so that a power cut takes no more than the last lines', async () => {
   await using folder = await createFolder()
