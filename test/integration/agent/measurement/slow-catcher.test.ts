@@ -19,7 +19,7 @@ import {
 const sliver = 'slice@n1'
 
 /** A folder with a spool and the streams of its slivers, as an agent has them. */
-async function openAgent(path: string, answerWithinMs = 300) {
+async function openAgent(path: string, answerWithinMs = 1_000) {
   const spool: Spool = await openSpool(join(path, 'spool'))
   const dir = join(path, 'catchers')
   const streams = createSliverStreams({ spool, dir, answerWithinMs })
