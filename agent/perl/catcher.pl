@@ -52,7 +52,7 @@ my ($stop, $is_answered, $did_tasks_us, %streams, %ended) = (0, 0, 0);
 my ($all_readable, $is_synced, $moved_us) = (undef, 1, 0);
 sysopen(my $lock, "$dir/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\n";
 for (my $tries = 0; !flock($lock, LOCK_EX | LOCK_NB); $tries++) {
-  # The process that syncs for a catcher that was killed may hold the lock for a moment. A process that has ended has no program.
+  # The process that syncs for a catcher that was killed may hold the lock for a moment. The link 'exe' of a process that has ended cannot be read.
   my ($owner) = read_first("$dir/lock", 32) =~ /^(\d+)/;
   exit 3 if $tries == 100 || defined $owner && defined readlink("/proc/$owner/exe");
   select(undef, undef, undef, 0.01);

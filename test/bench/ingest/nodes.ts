@@ -1,15 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import {
   blockFrame,
   ServerFrame,
-  streamSubprotocol,
   type AgentFrame,
   writeBlocks,
   type UnnumberedSample,
 } from '@community-lab/contract'
 import { Value } from 'typebox/value'
-import WebSocket from 'ws'
+import { openNodeStream } from '../node-stream.ts'
 import { fieldName, timeMs, valueAt, type Job } from './job.ts'
 
 /** The most batches of one node that are sent and not acknowledged. With 500 samples each it is half of what an agent sends. */
@@ -29,15 +27,7 @@ async function sendAsNode(
 ): Promise<void> {
   const spool = randomUUID()
   const id = node + 1
-  const socket = new WebSocket(
-    `ws://127.0.0.1:${port}/api/nodes/${id}/ctl/stream`,
-    [streamSubprotocol],
-    {
-      headers: { authorization: `Bearer node${id}` },
-      perMessageDeflate: false,
-    },
-  )
-  await once(socket, 'open')
+  const socket = await openNodeStream(port, id)
   const done = Promise.withResolvers<undefined>()
   const lastSeq = job.batchesPerNode * job.rows
   let sent = 0

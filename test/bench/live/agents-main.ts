@@ -1,14 +1,13 @@
 import process from 'node:process'
 import { join } from 'node:path'
-import { once } from 'node:events'
-import { count, point, seconds, streamSubprotocol } from '@community-lab/contract'
-import { WebSocket } from 'ws'
+import { count, point, seconds } from '@community-lab/contract'
 import {
   createLineChecks,
   createSliverStreams,
   createUplink,
   openSpool,
 } from '../../../agent/src/measurement/measurement.ts'
+import { openNodeStream } from '../node-stream.ts'
 
 // The measuring parts of the agents of some nodes, each with one sliver of slice 3: catcher, spool and stream, in a process of their own.
 
@@ -28,13 +27,7 @@ async function startNode(id: number) {
   const uplink = createUplink({
     spool,
     softVersion: 'bench',
-    async openStream(aborted) {
-      const url = `ws://127.0.0.1:${port}/api/nodes/${id}/ctl/stream`
-      const headers = { authorization: `Bearer node${id}` }
-      const socket = new WebSocket(url, [streamSubprotocol], { headers, perMessageDeflate: false })
-      await once(socket, 'open', { signal: aborted })
-      return socket
-    },
+    openStream: (aborted) => openNodeStream(port, id, aborted),
     onChanged: () => undefined,
     signal,
   })

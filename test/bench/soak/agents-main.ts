@@ -1,10 +1,8 @@
-import { once } from 'node:events'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { streamSubprotocol } from '@community-lab/contract'
-import { WebSocket } from 'ws'
 import { createUplink, openSpool } from '../../../agent/src/measurement/measurement.ts'
+import { openNodeStream } from '../node-stream.ts'
 
 // The spools and streams of some nodes. Each gets a sample for each second of a day that is over, at a raised speed.
 
@@ -18,13 +16,7 @@ async function startNode(id: number) {
   const uplink = createUplink({
     spool,
     softVersion: 'bench',
-    async openStream(aborted) {
-      const url = `ws://127.0.0.1:${port}/api/nodes/${id}/ctl/stream`
-      const headers = { authorization: `Bearer node${id}` }
-      const socket = new WebSocket(url, [streamSubprotocol], { headers, perMessageDeflate: false })
-      await once(socket, 'open', { signal: aborted })
-      return socket
-    },
+    openStream: (aborted) => openNodeStream(port, id, aborted),
     onChanged: () => undefined,
     signal,
   })

@@ -6,6 +6,7 @@ import {
   type StreamReader,
 } from '../../../../agent/src/measurement/catcher/stream-reader.ts'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
+import type { Spool } from '../../../../agent/src/measurement/spool/spool.ts'
 import { createFolder, readAll } from './world.ts'
 
 const lines = ['count value=1\n', 'count value=2\n', 'count value=3\n', 'count value=4\n'] as const
@@ -49,6 +50,16 @@ it('reads what the index does not tell of when nobody writes the segment any mor
   await spool.close()
 })
 
+/** Read what a catcher had moved when the power went: the values of its samples, and what was refused. */
+async function readAfterPowerCut(dir: string, spool: Spool) {
+  const place = { spool, dir, markKey: 'catcher 1', source: '1@1', wasCut: true }
+  await createStreamReader(place).drainLast()
+  await spool.sync()
+  const of = (wanted: string) =>
+    readAll(spool).flatMap(({ name, fields }) => (name === wanted ? [fields] : []))
+  return { values: of('count').map(({ value }) => value), rejected: of('rejected') }
+}
+
 it('makes no sample of what a power cut has left of a line, and tells of what it has taken', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
@@ -57,13 +68,8 @@ it('makes no sample of what a power cut has left of a line, and tells of what it
   const data = `count value=1 peer=n1\ncount value=2 peer=n\0\0\0three\ncount value=4\ncount value=5`
   await writeFile(join(dir, '0000000000000000.data'), data)
   await writeFile(join(dir, '0000000000000000.index'), `${entry(30, 1)}${entry(200, 2)}\0\0\0`)
-  const place = { spool, dir, markKey: 'catcher 1', source: '1@1', wasCut: true }
-  await createStreamReader(place).drainLast()
-  await spool.sync()
-  const rows = readAll(spool)
-  const samples = rows.filter(({ name }) => name === 'count')
-  expect(samples.map(({ fields }) => fields['value'])).toEqual([1, 4])
-  const rejected = rows.filter(({ name }) => name === 'rejected').map(({ fields }) => fields)
+  const { values, rejected } = await readAfterPowerCut(dir, spool)
+  expect(values).toEqual([1, 4])
   expect(rejected).toEqual([
     {
       reason: expect.stringContaining('lost its power') as string,
@@ -95,13 +101,8 @@ it.each([
     await writeFile(join(dir, '0000000000000000.index'), index)
     await writeFile(join(dir, '0000000000000100.data'), '3\ncount value=4\n')
     await writeFile(join(dir, '0000000000000100.index'), entry(116, 3))
-    const place = { spool, dir, markKey: 'catcher 1', source: '1@1', wasCut: true }
-    await createStreamReader(place).drainLast()
-    await spool.sync()
-    const rows = readAll(spool)
-    const samples = rows.filter(({ name }) => name === 'count')
-    expect(samples.map(({ fields }) => fields['value'])).toEqual([1, 4])
-    const rejected = rows.filter(({ name }) => name === 'rejected').map(({ fields }) => fields)
+    const { values, rejected } = await readAfterPowerCut(dir, spool)
+    expect(values).toEqual([1, 4])
     expect(rejected).toEqual([
       {
         reason: expect.stringContaining(`${100 - data.length} bytes`) as string,
