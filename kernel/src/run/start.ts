@@ -82,7 +82,7 @@ export const runName: Kind = {
 
 const keepPatterns = someOf({
   expected:
-    'a path or pattern in the folder of the program, such as out/*.csv: not from / or ./ on, without .., // and **',
+    'a path or pattern below the folder of the program, such as out/*.csv; it does not begin with / or ./, and has no .., // or **',
   is: isKeepPattern,
 })
 const programKinds = {
